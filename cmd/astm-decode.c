@@ -1,0 +1,173 @@
+#include "astm/reader.h"
+#include "astm/view.h"
+#include "base/log.h"
+#include "decode.h"
+#include "status.h"
+
+#include <unistd.h>
+
+static const char help[] =
+    "usage: astm-decode [OPTION ...] [FILE ...]\n"
+    "\n"
+    "Decodes captured ASTM traffic (LIS01/LIS02, E1381/E1394): raw captures of framed\n"
+    "sessions, one direction or both mixed, and bare records. Reads stdin without FILE.\n"
+    "Damaged frames are named on stderr; the rest is decoded, and the exit status is 1.\n"
+    "\n"
+    "  -o, --output FORMAT   message (default), record, result, tsv, frame, text or raw\n"
+    "      --positional      records as {\"type\",\"fields\"}: every field, escapes as sent\n"
+    "  -c, --count N         stop after N messages\n"
+    "      --checksum WHICH  std (default), noterm, stx, xor, none, or auto: what fits\n"
+    "      --ignore-checksum use frames whose checksum is wrong, noted\n"
+    "      --charset NAME    the sender's character set; else UTF-8, or ISO-8859-1 where\n"
+    "                        a message is not valid UTF-8\n"
+    "      --max-message SIZE  longest message (10M)\n"
+    "  -q, --quiet           errors only\n"
+    "  -v, --verbose         more\n"
+    "  -h, --help            this text\n"
+    "  -V, --version         the version\n"
+    "\n"
+    "Exit status: 0 done, 1 some of the input was defective, 64 usage, 66 no such input,\n"
+    "74 input or output failed, 77 not permitted. See astm-decode(1).\n";
+
+/* The machine of this decoder. */
+struct astm_decoder {
+    struct astm_reader reader;
+    struct astm_reader_config config;
+    struct astm_view view;
+    struct astm_view_config format;
+    struct charset charset;
+};
+
+static void on_defect(void *context, uint64_t offset, const char *text)
+{
+    decode_defect(context, offset, text);
+}
+
+static void on_wire(void *context, const struct astm_wire *wire)
+{
+    struct decoder *d = context;
+    struct envelope envelope = {.source = d->source};
+    if (!d->stop && astm_wire_line(&d->out, wire, &envelope))
+        decode_flush(d, false);
+}
+
+static void begin(struct decoder *d)
+{
+    struct astm_decoder *a = d->machine;
+    astm_reader_init(&a->reader, &a->config);
+}
+
+static size_t push(struct decoder *d, const unsigned char *bytes, size_t n)
+{
+    struct astm_decoder *a = d->machine;
+    return astm_reader_push(&a->reader, bytes, n);
+}
+
+static void eof(struct decoder *d, const unsigned char *bytes, size_t n)
+{
+    struct astm_decoder *a = d->machine;
+    astm_reader_eof(&a->reader, bytes, n);
+}
+
+static bool write_message(struct decoder *d, const struct astm_message *message)
+{
+    struct astm_decoder *a = d->machine;
+    char id[27];
+    ident_next(&d->ident, clock_wall_us(), id);
+    struct envelope envelope = {.id = id, .source = d->source, .offset = message->offset};
+    if (!astm_view_begin(&a->view, &a->format, message, &envelope))
+        return false;
+    enum view_progress progress;
+    do {
+        progress = astm_view_more(&a->view, &d->out);
+        if (!decode_flush(d, false))
+            return true;
+    } while (progress == VIEW_GOES_ON);
+    return progress == VIEW_DONE;
+}
+
+static bool next(struct decoder *d)
+{
+    struct astm_decoder *a = d->machine;
+    struct astm_message message;
+    if (!astm_reader_next(&a->reader, &message))
+        return false;
+    if (!write_message(d, &message)) {
+        log_line(LOG_ERROR, "memory is exhausted");
+        d->status = STATUS_SYSTEM;
+        d->stop = true;
+    }
+    return true;
+}
+
+static void end(struct decoder *d)
+{
+    struct astm_decoder *a = d->machine;
+    astm_reader_free(&a->reader);
+}
+
+enum { POSITIONAL = 256, CHECKSUM, IGNORE_CHECKSUM, CHARSET, MAX_MESSAGE };
+
+static const struct option options[] = {
+    {"output", required_argument, NULL, 'o'},
+    {"positional", no_argument, NULL, POSITIONAL},
+    {"count", required_argument, NULL, 'c'},
+    {"checksum", required_argument, NULL, CHECKSUM},
+    {"ignore-checksum", no_argument, NULL, IGNORE_CHECKSUM},
+    {"charset", required_argument, NULL, CHARSET},
+    {"max-message", required_argument, NULL, MAX_MESSAGE},
+    {"quiet", no_argument, NULL, 'q'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {0},
+};
+
+/* Takes one option of ours. False: exit with d->status. */
+static bool take_option(struct decoder *d, struct astm_decoder *a, int option)
+{
+    const struct program *p = d->program;
+    switch (option) {
+    case 'o':
+        return option_format(p, optarg, &a->format.format, &d->status);
+    case POSITIONAL:
+        a->format.positional = true;
+        return true;
+    case 'c':
+        return option_count(p, "--count", optarg, &d->count, &d->status);
+    case CHECKSUM:
+        return option_checksum(p, optarg, &a->config.checksum, &d->status);
+    case IGNORE_CHECKSUM:
+        a->config.ignore_checksum = true;
+        return true;
+    case CHARSET:
+        a->format.charset = &a->charset;
+        return option_charset(p, optarg, &a->charset, &d->status);
+    default:
+        return option_size(p, "--max-message", optarg, &a->config.max_message, &d->status);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = {.name = "astm-decode", .help = help};
+    struct astm_decoder a = {.config = {.max_message = (size_t)10 << 20, .defect = on_defect}};
+    static const struct decode_protocol protocol = {begin, push, eof, next, end};
+    struct decoder d = {.protocol = &protocol, .program = &program, .machine = &a};
+    int option;
+    while ((option = getopt_long(argc, argv, "o:c:qvhV", options, NULL)) != -1) {
+        enum option_result result = program_option(&program, option, &d.status);
+        if (result == OPTION_EXIT || (result == OPTION_UNKNOWN && !take_option(&d, &a, option)))
+            return d.status;
+    }
+    log_open(program.name, (enum log_level)(LOG_EVENT + program.verbosity), true);
+    a.config.context = &d;
+    if (a.format.format == VIEW_FRAME)
+        a.config.wire = on_wire;
+    if (a.format.format == VIEW_TSV)
+        result_tsv_header(&d.out);
+    int status = decode_files(&d, argv + optind, argc - optind);
+    astm_view_free(&a.view);
+    charset_close(&a.charset);
+    return status;
+}

@@ -1,0 +1,133 @@
+#include "decode.h"
+
+#include "base/log.h"
+#include "status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { CHUNK = 256 << 10 };
+
+bool decode_flush(struct decoder *d, bool all)
+{
+    size_t at = 0;
+    while (at < d->out.len && (all || d->out.len - at >= VIEW_PIECE)) {
+        ssize_t n = write(STDOUT_FILENO, d->out.data + at, d->out.len - at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            log_line(LOG_ERROR, "cannot write to stdout: %s", strerror(errno));
+            d->status = STATUS_IO;
+            d->stop = true;
+            d->out.len = 0;
+            return false;
+        }
+        at += (size_t)n;
+    }
+    bytes_drop(&d->out, at);
+    return true;
+}
+
+void decode_defect(struct decoder *d, uint64_t offset, const char *text)
+{
+    log_line(LOG_ERROR, "%s: offset %llu: %s", d->source, (unsigned long long)offset, text);
+    if (!d->status)
+        d->status = STATUS_DEFECTIVE;
+}
+
+static void write_messages(struct decoder *d)
+{
+    while (!d->stop && d->protocol->next(d)) {
+        d->messages++;
+        if (d->count && d->messages == d->count)
+            d->stop = true;
+        decode_flush(d, false);
+    }
+}
+
+/* Feeds what is in the buffer; what is not taken moves to its beginning. Returns how many bytes stay. */
+static size_t feed(struct decoder *d, unsigned char *buffer, size_t n)
+{
+    size_t at = 0;
+    while (at < n && !d->stop) {
+        size_t taken = d->protocol->push(d, buffer + at, n - at);
+        uint64_t before = d->messages;
+        write_messages(d);
+        if (!taken && d->messages == before)
+            break;
+        at += taken;
+    }
+    memmove(buffer, buffer + at, n - at);
+    return n - at;
+}
+
+static void read_all(struct decoder *d, int fd, unsigned char *buffer)
+{
+    size_t held = 0;
+    while (!d->stop) {
+        ssize_t n = read(fd, buffer + held, CHUNK - held);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            log_line(LOG_ERROR, "%s: %s", d->source, strerror(errno));
+            d->status = STATUS_IO;
+            break;
+        }
+        if (n == 0)
+            break;
+        held = feed(d, buffer, held + (size_t)n);
+        if ((size_t)n < CHUNK / 2 && !decode_flush(d, true))
+            break;
+    }
+    if (d->stop)
+        return;
+    d->protocol->eof(d, buffer, held);
+    write_messages(d);
+}
+
+static void decode_file(struct decoder *d, const char *name, unsigned char *buffer)
+{
+    bool standard = strcmp(name, "-") == 0;
+    int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        log_line(LOG_ERROR, "%s: %s", name, strerror(errno));
+        d->status = errno == EACCES || errno == EPERM ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT;
+        return;
+    }
+    d->source = name;
+    d->protocol->begin(d);
+    read_all(d, fd, buffer);
+    d->protocol->end(d);
+    if (!standard)
+        close(fd);
+}
+
+int decode_files(struct decoder *d, char *const *files, int n)
+{
+    static char dash[] = "-";
+    static char *const standard[] = {dash};
+    unsigned char *buffer = malloc(CHUNK);
+    if (!buffer) {
+        log_line(LOG_ERROR, "memory is exhausted");
+        return STATUS_SYSTEM;
+    }
+    if (!n) {
+        files = standard;
+        n = 1;
+    }
+    ident_init(&d->ident);
+    for (int i = 0; i < n && !d->stop; i++)
+        decode_file(d, files[i], buffer);
+    if (d->status != STATUS_IO)
+        decode_flush(d, true);
+    if (close(STDOUT_FILENO) != 0 && errno != EBADF && !d->status) {
+        log_line(LOG_ERROR, "cannot write to stdout: %s", strerror(errno));
+        d->status = STATUS_IO;
+    }
+    bytes_free(&d->out);
+    free(buffer);
+    return d->status;
+}

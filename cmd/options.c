@@ -1,0 +1,110 @@
+#include "options.h"
+
+#include "base/option.h"
+#include "status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static int print(const char *text)
+{
+    return fputs(text, stdout) == EOF || fflush(stdout) == EOF ? STATUS_IO : STATUS_DONE;
+}
+
+int program_help(const struct program *program)
+{
+    return print(program->help);
+}
+
+int program_version(const struct program *program)
+{
+    char line[80];
+    snprintf(line, sizeof line, "%s (instlink) %s\n", program->name, INSTLINK_VERSION);
+    return print(line);
+}
+
+int program_usage(const struct program *program, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "%s: ", program->name);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\nTry '%s --help'.\n", program->name);
+    va_end(args);
+    return STATUS_USAGE;
+}
+
+enum option_result program_option(struct program *program, int option, int *status)
+{
+    switch (option) {
+    case 'h':
+        *status = program_help(program);
+        return OPTION_EXIT;
+    case 'V':
+        *status = program_version(program);
+        return OPTION_EXIT;
+    case 'q':
+        program->verbosity = -1;
+        return OPTION_TAKEN;
+    case 'v':
+        program->verbosity++;
+        return OPTION_TAKEN;
+    case '?':
+        fprintf(stderr, "Try '%s --help'.\n", program->name);
+        *status = STATUS_USAGE;
+        return OPTION_EXIT;
+    default:
+        return OPTION_UNKNOWN;
+    }
+}
+
+bool option_format(const struct program *program, const char *text, enum view_format *format, int *status)
+{
+    if (view_parse(text, format))
+        return true;
+    *status = program_usage(program, "unknown output format '%s'; there are message, record, result, tsv, frame, text, raw",
+                            text);
+    return false;
+}
+
+bool option_size(const struct program *program, const char *option, const char *text, size_t *size, int *status)
+{
+    if (parse_size(text, size) && *size)
+        return true;
+    *status = program_usage(program, "%s: '%s' is no size (a number, K, M or G behind it)", option, text);
+    return false;
+}
+
+bool option_duration(const struct program *program, const char *option, const char *text, int64_t *ms, int *status)
+{
+    if (parse_duration_ms(text, ms))
+        return true;
+    *status = program_usage(program, "%s: '%s' is no time (seconds, or a number with ms, s, m or h behind it)", option,
+                            text);
+    return false;
+}
+
+bool option_count(const struct program *program, const char *option, const char *text, uint64_t *count, int *status)
+{
+    if (parse_count(text, count))
+        return true;
+    *status = program_usage(program, "%s: '%s' is no number", option, text);
+    return false;
+}
+
+bool option_charset(const struct program *program, const char *text, struct charset *charset, int *status)
+{
+    charset_close(charset);
+    if (charset_open(charset, text))
+        return true;
+    *status = program_usage(program, "--charset: '%s' is not known here", text);
+    return false;
+}
+
+bool option_checksum(const struct program *program, const char *text, enum astm_checksum *checksum, int *status)
+{
+    if (astm_checksum_parse(text, checksum))
+        return true;
+    *status = program_usage(program, "--checksum: '%s' is none of std, noterm, stx, xor, none, auto", text);
+    return false;
+}

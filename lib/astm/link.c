@@ -1,0 +1,1108 @@
+#include "astm/link.h"
+
+#include "base/digest.h"
+#include "base/scan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum {
+    VERDICT_MARGIN_MS = 3000,       /* a verdict is awaited that much less than a reply */
+    RETRY_MS = 2000,                /* a refusal that may be mended goes no sooner after its frame */
+    PROOF_MS = 10000,               /* going on within it proves that our ACK has arrived */
+    FREE_MS = 15000,                /* the line is left free after a receiver interrupt */
+    SILENCE_MS = 2000,              /* ends an unframed message */
+    DRIP_MS_PER_BYTE = 20,          /* 50 bytes a second */
+    DRIP_MAX_MS = 30 * 60 * 1000,   /* however steadily a message drips */
+    TRIES = 6,                      /* of one frame */
+};
+
+enum state { NEUTRAL, BIDDING, SENDING, RECEIVING, OWING, HOLDING, REFUSING, BARE, PAUSED, STATES };
+
+enum input {
+    NOTHING,
+    ENQ, ENQ_BUSY, EOT, ACK, NAK,          /* from the wire; BUSY: a message of ours to hand over is overdue */
+    HEADER, NEXT, REPEAT, WRONG, DAMAGED,  /* a frame: 1 with H out of nowhere, the next, the last, out of turn, bad */
+    BARE_H, BARE_TEXT, CONTROL,            /* outside frames: H and a delimiter, records, a control byte */
+    LATE, LOST,                            /* the state's deadline, the connection */
+    BID,                                   /* there is something to send, and the line is free */
+    VERDICT, SETTLED,                      /* of the hand-over: on the message offered; on one that is owed */
+    TAKEN, OFFERED, TURNED_DOWN, SPOILED, EMPTY, /* follow from actions */
+    FINISHED, GIVEN_UP,
+    INPUTS,
+};
+
+/* What one input carries. */
+struct arrival {
+    const struct astm_token *token;
+    const unsigned char *text;
+    size_t len, taken;
+    int64_t now;
+};
+
+/* An action returns the input that follows from it, or NOTHING. */
+struct rule {
+    enum input (*act)(struct astm_link *, struct arrival *);
+    enum state next;
+};
+
+static enum input welcome(struct astm_link *, struct arrival *), busy(struct astm_link *, struct arrival *),
+    start_over(struct astm_link *, struct arrival *), unannounced(struct astm_link *, struct arrival *),
+    stray(struct astm_link *, struct arrival *), take(struct astm_link *, struct arrival *),
+    acknowledge(struct astm_link *, struct arrival *), repeat(struct astm_link *, struct arrival *),
+    out_of_turn(struct astm_link *, struct arrival *), damaged(struct astm_link *, struct arrival *),
+    refuse(struct astm_link *, struct arrival *), spoil(struct astm_link *, struct arrival *),
+    silent(struct astm_link *, struct arrival *), vanished(struct astm_link *, struct arrival *),
+    terminate(struct astm_link *, struct arrival *), await(struct astm_link *, struct arrival *),
+    resume(struct astm_link *, struct arrival *), hold(struct astm_link *, struct arrival *),
+    take_back(struct astm_link *, struct arrival *), bid(struct astm_link *, struct arrival *),
+    first_frame(struct astm_link *, struct arrival *), next_frame(struct astm_link *, struct arrival *),
+    same_frame(struct astm_link *, struct arrival *), finish(struct astm_link *, struct arrival *),
+    give_up(struct astm_link *, struct arrival *), no_reply(struct astm_link *, struct arrival *),
+    held_off(struct astm_link *, struct arrival *), contention(struct astm_link *, struct arrival *),
+    yield_line(struct astm_link *, struct arrival *), interrupted(struct astm_link *, struct arrival *),
+    cut_off(struct astm_link *, struct arrival *), bare_take(struct astm_link *, struct arrival *),
+    bare_close(struct astm_link *, struct arrival *), bare_drop(struct astm_link *, struct arrival *),
+    unpause(struct astm_link *, struct arrival *), rest_of_bare(struct astm_link *, struct arrival *);
+
+/* LIS01 on one screen. Two rules: the action runs, then the state becomes `next`; an input that the action returned is
+ * looked up in the new state. What is not in the table is ignored. */
+static const struct rule rules[STATES][INPUTS] = {
+    /* nobody has the line */
+    [NEUTRAL][ENQ] = {welcome, RECEIVING},
+    [NEUTRAL][ENQ_BUSY] = {busy, NEUTRAL},
+    [NEUTRAL][HEADER] = {unannounced, RECEIVING},
+    [NEUTRAL][WRONG] = {stray, NEUTRAL},
+    [NEUTRAL][BARE_H] = {bare_take, BARE},
+    [NEUTRAL][BID] = {bid, BIDDING},
+    [NEUTRAL][LATE] = {silent, NEUTRAL},
+    /* we have sent ENQ */
+    [BIDDING][ACK] = {first_frame, SENDING},
+    [BIDDING][NAK] = {held_off, NEUTRAL},
+    [BIDDING][ENQ] = {contention, NEUTRAL},
+    [BIDDING][ENQ_BUSY] = {contention, NEUTRAL},
+    [BIDDING][LATE] = {no_reply, NEUTRAL},
+    [BIDDING][LOST] = {cut_off, NEUTRAL},
+    /* we have sent a frame */
+    [SENDING][ACK] = {next_frame, SENDING},
+    [SENDING][FINISHED] = {finish, NEUTRAL},
+    [SENDING][NAK] = {same_frame, SENDING},
+    [SENDING][GIVEN_UP] = {give_up, NEUTRAL},
+    [SENDING][EOT] = {interrupted, NEUTRAL},
+    [SENDING][ENQ] = {yield_line, NEUTRAL},
+    [SENDING][ENQ_BUSY] = {yield_line, NEUTRAL},
+    [SENDING][LATE] = {no_reply, NEUTRAL},
+    [SENDING][LOST] = {cut_off, NEUTRAL},
+    /* we wait for a frame */
+    [RECEIVING][ENQ] = {start_over, RECEIVING},
+    [RECEIVING][ENQ_BUSY] = {busy, NEUTRAL},
+    [RECEIVING][EOT] = {terminate, NEUTRAL},
+    [RECEIVING][NEXT] = {take, RECEIVING},
+    [RECEIVING][TAKEN] = {acknowledge, RECEIVING},
+    [RECEIVING][OFFERED] = {await, OWING},
+    [RECEIVING][TURNED_DOWN] = {hold, HOLDING},
+    [RECEIVING][REPEAT] = {repeat, RECEIVING},
+    [RECEIVING][WRONG] = {out_of_turn, RECEIVING},
+    [RECEIVING][DAMAGED] = {damaged, RECEIVING},
+    [RECEIVING][SPOILED] = {spoil, REFUSING},
+    [RECEIVING][LATE] = {silent, NEUTRAL},
+    [RECEIVING][LOST] = {vanished, NEUTRAL},
+    /* we owe an answer: the verdict on a message that ended in the frame */
+    [OWING][VERDICT] = {resume, RECEIVING},
+    [OWING][LATE] = {take_back, RECEIVING},
+    [OWING][ENQ] = {start_over, RECEIVING},
+    [OWING][ENQ_BUSY] = {busy, NEUTRAL},
+    [OWING][LOST] = {vanished, NEUTRAL},
+    /* we owe a refusal, and hold it back a while */
+    [HOLDING][LATE] = {take_back, RECEIVING},
+    [HOLDING][ENQ] = {start_over, RECEIVING},
+    [HOLDING][ENQ_BUSY] = {busy, NEUTRAL},
+    [HOLDING][LOST] = {vanished, NEUTRAL},
+    /* the message is spoiled; the sender has to begin again */
+    [REFUSING][NEXT] = {refuse, REFUSING},
+    [REFUSING][REPEAT] = {refuse, REFUSING},
+    [REFUSING][WRONG] = {refuse, REFUSING},
+    [REFUSING][DAMAGED] = {damaged, REFUSING},
+    [REFUSING][ENQ] = {start_over, RECEIVING},
+    [REFUSING][ENQ_BUSY] = {busy, NEUTRAL},
+    [REFUSING][EOT] = {terminate, NEUTRAL},
+    [REFUSING][LATE] = {silent, NEUTRAL},
+    [REFUSING][LOST] = {vanished, NEUTRAL},
+    /* records come without frames */
+    [BARE][BARE_TEXT] = {bare_take, BARE},
+    [BARE][CONTROL] = {bare_close, BARE},
+    [BARE][LATE] = {bare_close, BARE},
+    [BARE][LOST] = {bare_close, BARE},
+    [BARE][SPOILED] = {bare_drop, NEUTRAL},
+    [BARE][EMPTY] = {rest_of_bare, NEUTRAL},
+    [BARE][OFFERED] = {await, PAUSED},
+    [PAUSED][SETTLED] = {unpause, BARE},
+};
+
+static const char *const notice_names[ASTM_NOTICES] = {
+    [ASTM_NOTICE_BAD_CHECKSUM] = "bad-checksum", [ASTM_NOTICE_MALFORMED] = "malformed-frame",
+    [ASTM_NOTICE_WRONG_NUMBER] = "wrong-number", [ASTM_NOTICE_SPOILED] = "spoiled",
+    [ASTM_NOTICE_REPEAT] = "repeat",             [ASTM_NOTICE_ODD_NUMBER] = "frame-number",
+    [ASTM_NOTICE_LEARNED] = "checksum-learned",  [ASTM_NOTICE_NO_ENQ] = "no-enq",
+    [ASTM_NOTICE_NOISE] = "noise",               [ASTM_NOTICE_CUT] = "cut-frame",
+    [ASTM_NOTICE_STRAY_FRAME] = "stray-frame",   [ASTM_NOTICE_DROPPED] = "dropped",
+    [ASTM_NOTICE_LOST] = "lost",                 [ASTM_NOTICE_NOT_HANDED] = "not-handed-over",
+    [ASTM_NOTICE_BUSY] = "busy",                 [ASTM_NOTICE_CONTENTION] = "contention",
+    [ASTM_NOTICE_NO_REPLY] = "no-reply",         [ASTM_NOTICE_REFUSED] = "refused",
+    [ASTM_NOTICE_INTERRUPTED] = "interrupted",   [ASTM_NOTICE_NO_MEMORY] = "no-memory",
+};
+
+const char *astm_notice_name(enum astm_notice notice)
+{
+    return notice_names[notice];
+}
+
+const char *astm_outcome_name(enum astm_outcome outcome)
+{
+    static const char *const names[] = {"sent", "no-reply", "refused", "interrupted", "yielded", "connection-lost"};
+    return names[outcome];
+}
+
+struct astm_link_config astm_link_defaults(enum astm_role role)
+{
+    return (struct astm_link_config){
+        .role = role,
+        .frame_size = ASTM_TEXT_SMALL,
+        .max_message = (size_t)10 << 20,
+        .reply_ms = 15000,
+        .receive_ms = 30000,
+        .busy_ms = 10000,
+        .contention_ms = 20000,
+        .message_ms = 60000,
+    };
+}
+
+/* ---- what the actions are made of ---- */
+
+static void tell(struct astm_link *l, enum astm_notice notice, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void tell(struct astm_link *l, enum astm_notice notice, const char *format, ...)
+{
+    if (!l->observer.notice)
+        return;
+    char text[200];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    l->observer.notice(l->observer.context, notice, text);
+}
+
+static void watch(struct astm_link *l, const char *event, bool sent, const struct astm_token *token)
+{
+    if (!l->observer.wire)
+        return;
+    struct astm_wire wire = {.event = event, .sent = sent};
+    if (token) {
+        wire.offset = token->offset;
+        wire.len = token->len;
+        wire.frame = token->kind == ASTM_TOKEN_FRAME ? &token->frame : NULL;
+    }
+    l->observer.wire(l->observer.context, &wire);
+}
+
+/* Sends one control byte. Without memory for it the peer's timer does what it would have done. */
+static void put(struct astm_link *l, unsigned char c)
+{
+    bytes_append(&l->out, &c, 1);
+    watch(l, c == ASTM_ACK ? "ACK" : c == ASTM_NAK ? "NAK" : c == ASTM_ENQ ? "ENQ" : "EOT", true, NULL);
+}
+
+static void note(struct astm_link *l, const char *text)
+{
+    notes_once(&l->assembly.notes, l->assembly.notes_base, text);
+}
+
+/* Seconds and tenths of a wait, for people. */
+static double seconds(int64_t ms)
+{
+    return (double)ms / 1000;
+}
+
+static void forget_session(struct astm_link *l)
+{
+    astm_assembly_free(&l->assembly);
+    bytes_free(&l->rest);
+    l->began = 0;
+    l->drip = 0;
+    l->wrong = 0;
+    l->refused = l->later = l->cut_owed = l->nak_last = false;
+    l->unproven = 0;
+    l->last.number = -1;
+    l->expected = 1;
+}
+
+/* Drops what is incomplete: the sender will send it again. */
+static void drop(struct astm_link *l, const char *why)
+{
+    if (astm_assembly_open(&l->assembly))
+        tell(l, ASTM_NOTICE_DROPPED, "an incomplete message of %zu bytes was dropped: %s",
+             l->assembly.text.len - l->assembly.base, why);
+    forget_session(l);
+}
+
+/* Likewise, where the message may be in the hand-over's hands already. */
+static void abandon(struct astm_link *l, const char *why)
+{
+    if (l->state == OWING || l->state == HOLDING)
+        forget_session(l);
+    else
+        drop(l, why);
+}
+
+/* The sender has gone on in time: our last ACK has arrived. */
+static void prove(struct astm_link *l, int64_t now)
+{
+    if (l->unproven && now - l->acked <= PROOF_MS && l->observer.proven)
+        l->observer.proven(l->observer.context, l->unproven_from, l->unproven);
+    l->unproven = 0;
+}
+
+static size_t limit_of(const struct astm_link *l)
+{
+    return l->allowance < l->config->max_message ? l->allowance : l->config->max_message;
+}
+
+static enum input offer(struct astm_link *l, enum astm_assembly_result result, bool owed)
+{
+    l->result = (unsigned char)result;
+    l->event = (struct astm_event){
+        .kind = ASTM_EVENT_MESSAGE,
+        .message = astm_assembly_message(&l->assembly, result),
+        .ticket = ++l->ticket,
+        .owed = owed,
+    };
+    l->pending = true;
+    if (owed)
+        l->owed++;
+    return OFFERED;
+}
+
+/* A message past --max-message is spoiled; one that memory is lacking for may succeed later. */
+static enum input over_limit(struct astm_link *l, enum astm_assembly_result result)
+{
+    if (result == ASTM_ASSEMBLY_MEMORY || limit_of(l) < l->config->max_message) {
+        tell(l, ASTM_NOTICE_NO_MEMORY, "a message of more than %zu bytes is refused: no memory for it now", limit_of(l));
+        l->refused = l->later = true;
+        return TURNED_DOWN;
+    }
+    tell(l, ASTM_NOTICE_SPOILED, "a message of more than %zu bytes is refused: --max-message", limit_of(l));
+    put(l, ASTM_NAK);
+    return SPOILED;
+}
+
+/* Goes on with the text of the frame being taken, from where the last message in it ended. */
+static enum input take_text(struct astm_link *l, const unsigned char *text, size_t n)
+{
+    enum astm_assembly_result result;
+    size_t taken = astm_assembly_push(&l->assembly, text, n, limit_of(l), &result);
+    if (result == ASTM_ASSEMBLY_FULL || result == ASTM_ASSEMBLY_MEMORY)
+        return over_limit(l, result);
+    if (result == ASTM_ASSEMBLY_MORE && l->frame_end == ASTM_ETX)
+        result = astm_assembly_end_record(&l->assembly);
+    if (result == ASTM_ASSEMBLY_MORE)
+        return l->refused ? TURNED_DOWN : TAKEN;
+    if (result == ASTM_ASSEMBLY_MEMORY)
+        return over_limit(l, result);
+    if (taken < n && !l->rest.len && !bytes_append(&l->rest, text + taken, n - taken))
+        return over_limit(l, ASTM_ASSEMBLY_MEMORY);
+    l->rest_at = l->rest.len - (n - taken);
+    bool owed = result == ASTM_ASSEMBLY_HEADED && astm_assembly_was_before(&l->assembly);
+    l->cut_owed |= owed;
+    return offer(l, result, owed);
+}
+
+/* ---- receiving ---- */
+
+static enum input welcome(struct astm_link *l, struct arrival *a)
+{
+    forget_session(l);
+    l->heard = a->now;
+    put(l, ASTM_ACK);
+    return NOTHING;
+}
+
+static enum input busy(struct astm_link *l, struct arrival *a)
+{
+    abandon(l, "a new ENQ");
+    l->heard = a->now;
+    tell(l, ASTM_NOTICE_BUSY, "ENQ answered with NAK: an earlier message is not handed over yet");
+    put(l, ASTM_NAK);
+    return NOTHING;
+}
+
+static enum input start_over(struct astm_link *l, struct arrival *a)
+{
+    abandon(l, "a new ENQ");
+    astm_framer_free(&l->framer);
+    return welcome(l, a);
+}
+
+static enum input unannounced(struct astm_link *l, struct arrival *a)
+{
+    forget_session(l);
+    tell(l, ASTM_NOTICE_NO_ENQ, "a session began without ENQ, with frame 1 and H");
+    note(l, "no-enq the session began without ENQ");
+    l->heard = a->now;
+    return NEXT;
+}
+
+static enum input stray(struct astm_link *l, struct arrival *a)
+{
+    tell(l, ASTM_NOTICE_STRAY_FRAME, "a frame at offset %llu outside a session was ignored",
+         (unsigned long long)a->token->offset);
+    return NOTHING;
+}
+
+static void note_frame(struct astm_link *l, const struct astm_frame *frame)
+{
+    if (frame->learned) {
+        tell(l, ASTM_NOTICE_LEARNED, "the checksum convention is %s", astm_checksum_name(l->framer.convention));
+        notes_add(&l->assembly.notes, l->assembly.notes_base, "checksum-learned the convention is %s, not std",
+                  astm_checksum_name(l->framer.convention));
+    }
+    if (frame->unpadded)
+        note(l, "unpadded-checksum a checksum came as one digit");
+    if (frame->number != l->expected) {
+        tell(l, ASTM_NOTICE_ODD_NUMBER, "frame %d was taken where %d was due", frame->number, l->expected);
+        notes_add(&l->assembly.notes, l->assembly.notes_base, "frame-number frame %d was taken where %d was due",
+                  frame->number, l->expected);
+    }
+}
+
+static enum input take(struct astm_link *l, struct arrival *a)
+{
+    const struct astm_frame *frame = &a->token->frame;
+    prove(l, a->now);
+    astm_assembly_begin(&l->assembly);
+    note_frame(l, frame);
+    l->wrong = 0;
+    l->refused = l->later = l->cut_owed = false;
+    l->first_ticket = l->ticket + 1;
+    l->rest.len = 0;
+    l->frame_end = frame->end;
+    l->number = frame->number;
+    l->arrived = a->now;
+    return take_text(l, frame->text, frame->len);
+}
+
+static enum input await(struct astm_link *l, struct arrival *a)
+{
+    l->due = a->now + l->config->reply_ms - VERDICT_MARGIN_MS;
+    return NOTHING;
+}
+
+/* The message in the frame has been judged: on to the next, if the frame holds one. */
+static enum input resume(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    astm_assembly_next(&l->assembly, (enum astm_assembly_result)l->result);
+    if (l->rest_at == l->rest.len)
+        return take_text(l, (const unsigned char *)"", 0);
+    return take_text(l, l->rest.data + l->rest_at, l->rest.len - l->rest_at);
+}
+
+/* The time that we owed an answer does not count against the sender. */
+static void restart_clocks(struct astm_link *l, int64_t now)
+{
+    if (l->began)
+        l->began += now - l->arrived;
+    l->heard = now;
+    if (!astm_assembly_open(&l->assembly)) {
+        l->began = 0;
+        l->drip = 0;
+    }
+}
+
+static enum input acknowledge(struct astm_link *l, struct arrival *a)
+{
+    astm_assembly_commit(&l->assembly);
+    if (!astm_assembly_open(&l->assembly))
+        astm_assembly_free(&l->assembly);
+    bytes_free(&l->rest);
+    restart_clocks(l, a->now);
+    l->last = l->taking;
+    l->expected = (l->number + 1) % 8;
+    if (l->ticket >= l->first_ticket) {
+        l->unproven = l->ticket;
+        l->unproven_from = l->first_ticket;
+    }
+    l->acked = a->now;
+    l->nak_last = false;
+    bool interrupt = l->config->interrupt && l->sending.len;
+    if (interrupt)
+        tell(l, ASTM_NOTICE_INTERRUPTED, "frame %d answered with EOT: we have something to send", l->number);
+    put(l, interrupt ? ASTM_EOT : ASTM_ACK);
+    return NOTHING;
+}
+
+static enum input hold(struct astm_link *l, struct arrival *a)
+{
+    l->due = l->later && l->arrived + RETRY_MS > a->now ? l->arrived + RETRY_MS : a->now;
+    return l->due <= a->now ? LATE : NOTHING;
+}
+
+/* A refusal takes the frame back: its retransmission is judged anew. */
+static enum input take_back(struct astm_link *l, struct arrival *a)
+{
+    astm_assembly_rollback(&l->assembly, !l->cut_owed);
+    bytes_free(&l->rest);
+    restart_clocks(l, a->now);
+    tell(l, ASTM_NOTICE_NOT_HANDED, "frame %d refused: its message is not handed over", l->number);
+    l->nak_last = true;
+    put(l, ASTM_NAK);
+    return NOTHING;
+}
+
+static enum input repeat(struct astm_link *l, struct arrival *a)
+{
+    l->wrong = 0;
+    l->heard = a->now;
+    tell(l, ASTM_NOTICE_REPEAT, "frame %d came again: acknowledged, not stored twice", a->token->frame.number);
+    l->acked = a->now;
+    l->nak_last = false;
+    put(l, ASTM_ACK);
+    return NOTHING;
+}
+
+static enum input out_of_turn(struct astm_link *l, struct arrival *a)
+{
+    l->heard = a->now;
+    tell(l, ASTM_NOTICE_WRONG_NUMBER, "frame %d at offset %llu refused: %d is due", a->token->frame.number,
+         (unsigned long long)a->token->offset, l->expected);
+    l->nak_last = true;
+    put(l, ASTM_NAK);
+    if (++l->wrong < 2)
+        return NOTHING;
+    tell(l, ASTM_NOTICE_SPOILED, "two frames in a row are out of turn: refused until the sender begins again");
+    return SPOILED;
+}
+
+static enum input damaged(struct astm_link *l, struct arrival *a)
+{
+    const struct astm_frame *f = &a->token->frame;
+    l->heard = a->now;
+    if (f->too_long || f->number < 0)
+        tell(l, ASTM_NOTICE_MALFORMED, "a frame at offset %llu refused: %s", (unsigned long long)f->offset,
+             f->no_memory  ? "no memory for it"
+             : f->too_long ? "more text than a frame may have"
+                           : "no frame number");
+    else
+        tell(l, ASTM_NOTICE_BAD_CHECKSUM, "frame %d at offset %llu refused: checksum given %02X, computed %02X%s%s%s",
+             f->number, (unsigned long long)f->offset, f->given < 0 ? 0U : (unsigned)f->given, (unsigned)f->computed,
+             f->given < 0 ? " (none was given)" : "", f->fits == ASTM_CHECKSUM_NONE ? "" : "; it would fit --checksum ",
+             f->fits == ASTM_CHECKSUM_NONE ? "" : astm_checksum_name(f->fits));
+    l->nak_last = true;
+    put(l, ASTM_NAK);
+    return NOTHING;
+}
+
+static enum input refuse(struct astm_link *l, struct arrival *a)
+{
+    l->heard = a->now;
+    put(l, ASTM_NAK);
+    return NOTHING;
+}
+
+static enum input spoil(struct astm_link *l, struct arrival *a)
+{
+    drop(l, "the message is refused as a whole");
+    l->heard = a->now;
+    return NOTHING;
+}
+
+static enum input silent(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    astm_framer_free(&l->framer);
+    tell(l, ASTM_NOTICE_NO_REPLY, "the sender was silent for %g s", seconds(l->config->receive_ms));
+    drop(l, "the sender fell silent");
+    return NOTHING;
+}
+
+static enum input vanished(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    abandon(l, "the connection was lost");
+    return NOTHING;
+}
+
+/* EOT is never answered. A message without L is whole when our ACK of an ETX frame is not refuted. */
+static enum input terminate(struct astm_link *l, struct arrival *a)
+{
+    bool in_time = l->last.number >= 0 && l->last.end == ASTM_ETX && a->now - l->acked <= PROOF_MS && !l->nak_last;
+    prove(l, a->now);
+    if (astm_assembly_open(&l->assembly) && in_time && l->state == RECEIVING) {
+        offer(l, ASTM_ASSEMBLY_MORE, true);
+        return NOTHING;
+    }
+    drop(l, "EOT came before its L record, and not right after our ACK of an ETX frame");
+    return NOTHING;
+}
+
+/* ---- records without frames ---- */
+
+static enum input bare_take(struct astm_link *l, struct arrival *a)
+{
+    if (!astm_assembly_open(&l->assembly))
+        note(l, "unframed the records came without frames");
+    enum astm_assembly_result result;
+    a->taken = astm_assembly_push(&l->assembly, a->text, a->len, limit_of(l), &result);
+    l->heard = a->now;
+    l->due = a->now + SILENCE_MS;
+    if (result == ASTM_ASSEMBLY_MORE)
+        return NOTHING;
+    if (result == ASTM_ASSEMBLY_FULL || result == ASTM_ASSEMBLY_MEMORY) {
+        a->taken = a->len;
+        return SPOILED;
+    }
+    enum input input = offer(l, result, true);
+    l->event.message.framed = false;
+    return input;
+}
+
+static enum input bare_close(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    enum astm_assembly_result result = astm_assembly_end_record(&l->assembly);
+    if (result == ASTM_ASSEMBLY_MEMORY)
+        return SPOILED;
+    if (!astm_assembly_open(&l->assembly))
+        return EMPTY;
+    enum input input = offer(l, result, true);
+    l->event.message.framed = false;
+    return input;
+}
+
+static enum input bare_drop(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    tell(l, ASTM_NOTICE_LOST, "an unframed message of more than %zu bytes was dropped; its instrument will not know",
+         limit_of(l));
+    forget_session(l);
+    return NOTHING;
+}
+
+static enum input unpause(struct astm_link *l, struct arrival *a)
+{
+    astm_assembly_next(&l->assembly, (enum astm_assembly_result)l->result);
+    astm_assembly_commit(&l->assembly);
+    l->heard = a->now;
+    l->due = a->now + SILENCE_MS;
+    l->began = 0;
+    l->drip = 0;
+    return astm_assembly_open(&l->assembly) ? NOTHING : EMPTY;
+}
+
+static enum input rest_of_bare(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    forget_session(l);
+    return NOTHING;
+}
+
+/* ---- sending ---- */
+
+static enum input done(struct astm_link *l, enum astm_outcome outcome)
+{
+    l->event = (struct astm_event){
+        .kind = ASTM_EVENT_DONE, .outcome = outcome, .frame = l->send_number % 8, .frames = l->send_number};
+    l->pending = true;
+    bytes_free(&l->sending);
+    return NOTHING;
+}
+
+static enum input bid(struct astm_link *l, struct arrival *a)
+{
+    l->bid_at = 0;
+    l->due = a->now + l->config->reply_ms;
+    put(l, ASTM_ENQ);
+    return NOTHING;
+}
+
+static void transmit(struct astm_link *l, int64_t now)
+{
+    unsigned char end;
+    const unsigned char *text = l->sending.data + l->sent_at;
+    l->piece = astm_frame_take(text, l->sending.len - l->sent_at, l->config->frame_size, l->config->whole, &end);
+    enum astm_checksum convention =
+        l->config->checksum == ASTM_CHECKSUM_AUTO ? ASTM_CHECKSUM_STD : l->config->checksum;
+    astm_frame_build(&l->out, l->send_number, text, l->piece, end, convention);
+    l->due = now + l->config->reply_ms;
+    struct astm_token token = {.kind = ASTM_TOKEN_FRAME};
+    token.frame = (struct astm_frame){
+        .text = text, .len = l->piece, .number = (int)(l->send_number % 8), .end = end, .given = -1, .good = true};
+    watch(l, "frame", true, &token);
+}
+
+static enum input first_frame(struct astm_link *l, struct arrival *a)
+{
+    l->sent_at = 0;
+    l->send_number = 1;
+    l->tries = 1;
+    transmit(l, a->now);
+    return NOTHING;
+}
+
+static enum input next_frame(struct astm_link *l, struct arrival *a)
+{
+    l->sent_at += l->piece;
+    if (l->sent_at == l->sending.len)
+        return FINISHED;
+    l->send_number++;
+    l->tries = 1;
+    transmit(l, a->now);
+    return NOTHING;
+}
+
+static enum input same_frame(struct astm_link *l, struct arrival *a)
+{
+    tell(l, ASTM_NOTICE_REFUSED, "frame %u was refused (%u of %d)", l->send_number % 8, l->tries, TRIES);
+    if (l->tries++ == TRIES)
+        return GIVEN_UP;
+    transmit(l, a->now);
+    return NOTHING;
+}
+
+static enum input finish(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    put(l, ASTM_EOT);
+    return done(l, ASTM_SENT);
+}
+
+static enum input give_up(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    put(l, ASTM_EOT);
+    return done(l, ASTM_REFUSED);
+}
+
+static enum input no_reply(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    tell(l, ASTM_NOTICE_NO_REPLY, "no answer within %g s", seconds(l->config->reply_ms));
+    put(l, ASTM_EOT);
+    return done(l, ASTM_NO_REPLY);
+}
+
+static enum input cut_off(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    return done(l, ASTM_UNSENT);
+}
+
+static enum input held_off(struct astm_link *l, struct arrival *a)
+{
+    tell(l, ASTM_NOTICE_BUSY, "the receiver is busy: next bid in %g s", seconds(l->config->busy_ms));
+    l->bid_at = a->now + l->config->busy_ms;
+    return NOTHING;
+}
+
+/* The instrument wins. Neither answers the ENQ it collided with. */
+static int64_t contention_wait(struct astm_link *l)
+{
+    if (l->config->role == ASTM_HOST)
+        return l->config->contention_ms;
+    l->seed ^= l->seed << 13;
+    l->seed ^= l->seed >> 7;
+    l->seed ^= l->seed << 17;
+    return 1000 + (int64_t)(l->seed % 1000);
+}
+
+static enum input contention(struct astm_link *l, struct arrival *a)
+{
+    int64_t wait = contention_wait(l);
+    tell(l, ASTM_NOTICE_CONTENTION, "both sides sent ENQ: next bid in %g s", seconds(wait));
+    l->bid_at = a->now + wait;
+    return NOTHING;
+}
+
+static enum input yield_line(struct astm_link *l, struct arrival *a)
+{
+    contention(l, a);
+    return done(l, ASTM_YIELDED);
+}
+
+static enum input interrupted(struct astm_link *l, struct arrival *a)
+{
+    bool last = l->sent_at + l->piece == l->sending.len;
+    tell(l, ASTM_NOTICE_INTERRUPTED, "the receiver answered frame %u with EOT", l->send_number % 8);
+    put(l, ASTM_EOT);
+    l->bid_at = a->now + FREE_MS;
+    return done(l, last ? ASTM_SENT : ASTM_INTERRUPTED);
+}
+
+/* ---- the machine ---- */
+
+static void feed(struct astm_link *l, enum input input, struct arrival *a)
+{
+    if (input == ENQ && l->owed)
+        input = ENQ_BUSY;
+    while (input != NOTHING) {
+        const struct rule *rule = &rules[l->state][input];
+        if (!rule->act)
+            return;
+        input = rule->act(l, a);
+        l->state = (unsigned char)rule->next;
+    }
+}
+
+static bool same_frame_as(const struct astm_link *l, const struct astm_frame *frame)
+{
+    return l->last.number == frame->number && l->last.len == frame->len && l->last.end == frame->end &&
+           memcmp(l->last.digest, l->taking.digest, sizeof l->last.digest) == 0;
+}
+
+static void identify(struct astm_link *l, const struct astm_frame *frame)
+{
+    struct digest digest;
+    digest_init(&digest);
+    digest_add(&digest, frame->text, frame->len);
+    digest_end(&digest, l->taking.digest);
+    l->taking.number = frame->number;
+    l->taking.len = frame->len;
+    l->taking.end = frame->end;
+}
+
+static enum input classify(struct astm_link *l, const struct astm_frame *frame)
+{
+    if (l->state != RECEIVING && l->state != REFUSING)
+        return frame->good && frame->number == 1 && !l->owed && astm_is_header(frame->text, frame->len) ? HEADER
+                                                                                                         : WRONG;
+    if (!frame->good)
+        return DAMAGED;
+    if (frame->number == l->last.number && same_frame_as(l, frame))
+        return REPEAT;
+    bool after_etx = l->last.number >= 0 && l->last.end == ASTM_ETX;
+    if (frame->number == l->expected || l->config->any_frame_number ||
+        (after_etx && (frame->number == l->last.number || frame->number == 1)))
+        return NEXT;
+    return WRONG;
+}
+
+static void on_token(struct astm_link *l, const struct astm_token *token, int64_t now)
+{
+    struct arrival a = {.token = token, .now = now};
+    switch (token->kind) {
+    case ASTM_TOKEN_ENQ:
+        watch(l, "ENQ", false, token);
+        feed(l, ENQ, &a);
+        break;
+    case ASTM_TOKEN_EOT:
+        watch(l, "EOT", false, token);
+        feed(l, EOT, &a);
+        break;
+    case ASTM_TOKEN_ACK:
+        watch(l, "ACK", false, token);
+        feed(l, ACK, &a);
+        break;
+    case ASTM_TOKEN_NAK:
+        watch(l, "NAK", false, token);
+        feed(l, NAK, &a);
+        break;
+    case ASTM_TOKEN_FRAME:
+        watch(l, "frame", false, token);
+        identify(l, &token->frame);
+        feed(l, classify(l, &token->frame), &a);
+        break;
+    case ASTM_TOKEN_CUT:
+        watch(l, "cut", false, token);
+        l->nak_last = true;
+        tell(l, ASTM_NOTICE_CUT, "a frame begun at offset %llu was cut off after %zu bytes",
+             (unsigned long long)token->offset, token->len);
+        break;
+    case ASTM_TOKEN_TEXT:
+        watch(l, "noise", false, token);
+        tell(l, ASTM_NOTICE_NOISE, "%zu bytes at offset %llu outside frames were ignored", token->len,
+             (unsigned long long)token->offset);
+        break;
+    case ASTM_TOKEN_NONE:
+        break;
+    }
+}
+
+static bool word(unsigned char c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+/* Where in a run of bytes outside frames an unframed message begins: H and a delimiter, no letter or digit before it.
+ * The run's length when nowhere; *unsure when the run ends with an H that might be one. */
+static size_t find_bare(struct astm_link *l, const unsigned char *p, size_t run, bool *unsure)
+{
+    bool start = !l->word_before;
+    *unsure = false;
+    for (size_t i = 0; i < run; i++) {
+        if (start && p[i] == 'H' && i + 1 == run)
+            *unsure = true;
+        if (start && p[i] == 'H' && (*unsure || astm_is_header(p + i, run - i)))
+            return i;
+        start = !word(p[i]);
+    }
+    return run;
+}
+
+/* Bytes outside frames while nobody has the line. Returns how many were taken; 0: a lone H, more is needed. */
+static size_t push_neutral(struct astm_link *l, const unsigned char *p, size_t n, size_t run, int64_t now)
+{
+    bool unsure;
+    size_t at = find_bare(l, p, run, &unsure);
+    if (unsure && run < n)
+        at = run;
+    if (at) {
+        struct astm_token noise = {.kind = ASTM_TOKEN_TEXT, .offset = l->framer.offset, .text = p, .len = at};
+        l->framer.offset += at;
+        l->word_before = word(p[at - 1]);
+        on_token(l, &noise, now);
+        return at;
+    }
+    if (unsure || l->owed)
+        return 0;
+    struct arrival a = {.text = p, .len = run, .now = now};
+    feed(l, BARE_H, &a);
+    l->framer.offset += a.taken;
+    return a.taken;
+}
+
+static size_t push_bare(struct astm_link *l, const unsigned char *p, size_t run, int64_t now)
+{
+    struct arrival a = {.text = p, .len = run, .now = now};
+    feed(l, run ? BARE_TEXT : CONTROL, &a);
+    l->framer.offset += a.taken;
+    return a.taken;
+}
+
+static size_t push_framer(struct astm_link *l, const unsigned char *p, size_t n, int64_t now)
+{
+    struct astm_token token;
+    size_t taken = astm_framer_push(&l->framer, p, n, now, &token);
+    l->word_before = false;
+    if (astm_framer_inside(&l->framer))
+        l->heard = now;
+    on_token(l, &token, now);
+    return taken;
+}
+
+/* The sender that sends ENQ while we owe it an answer has started over: our answer would be taken for that to its ENQ. */
+static size_t push_waiting(struct astm_link *l, const unsigned char *p, size_t n, int64_t now)
+{
+    const unsigned char *enq = l->state == PAUSED ? NULL : memchr(p, ASTM_ENQ, n);
+    if (!enq)
+        return 0;
+    size_t taken = (size_t)(enq - p) + 1;
+    struct astm_token token = {.kind = ASTM_TOKEN_ENQ, .offset = l->framer.offset + taken - 1};
+    l->framer.offset += taken;
+    tell(l, ASTM_NOTICE_NOT_HANDED, "the sender started over before its message was handed over");
+    on_token(l, &token, now);
+    return taken;
+}
+
+static size_t push_some(struct astm_link *l, const unsigned char *p, size_t n, int64_t now)
+{
+    if (astm_link_waiting(l))
+        return push_waiting(l, p, n, now);
+    if (!astm_framer_inside(&l->framer) && (l->state == NEUTRAL || l->state == BARE)) {
+        size_t run = scan_link_control(p, n);
+        if (l->state == BARE)
+            return push_bare(l, p, run, now);
+        if (run)
+            return push_neutral(l, p, n, run, now);
+    }
+    return push_framer(l, p, n, now);
+}
+
+size_t astm_link_push(struct astm_link *l, const unsigned char *bytes, size_t n, int64_t now)
+{
+    size_t taken = 0;
+    while (taken < n && !l->pending) {
+        enum state before = (enum state)l->state;
+        size_t step = push_some(l, bytes + taken, n - taken, now);
+        if (!step && l->state == before)
+            break;
+        taken += step;
+    }
+    if (!l->began && (astm_framer_inside(&l->framer) || astm_assembly_open(&l->assembly)))
+        l->began = now;
+    if (l->began)
+        l->drip += taken;
+    return taken;
+}
+
+bool astm_link_next(struct astm_link *l, struct astm_event *event)
+{
+    if (!l->pending)
+        return false;
+    *event = l->event;
+    l->pending = false;
+    return true;
+}
+
+void astm_link_answer(struct astm_link *l, uint64_t ticket, enum verdict verdict, int64_t now)
+{
+    if (ticket != l->ticket || verdict == VERDICT_WAIT)
+        return;
+    if (l->state == NEUTRAL)
+        forget_session(l);
+    if (l->state != OWING)
+        return;
+    l->refused |= verdict != VERDICT_ACCEPT;
+    l->later |= verdict == VERDICT_LATER;
+    struct arrival a = {.now = now};
+    feed(l, VERDICT, &a);
+}
+
+void astm_link_settle(struct astm_link *l, int64_t now)
+{
+    struct arrival a = {.now = now};
+    if (l->owed)
+        l->owed--;
+    feed(l, SETTLED, &a);
+}
+
+bool astm_link_send(struct astm_link *l, const unsigned char *text, size_t n, int64_t now)
+{
+    if (l->sending.len || !n || !bytes_append(&l->sending, text, n))
+        return false;
+    if (l->bid_at < now)
+        l->bid_at = now;
+    return true;
+}
+
+bool astm_link_sending(const struct astm_link *l)
+{
+    return l->sending.len != 0;
+}
+
+const unsigned char *astm_link_out(const struct astm_link *l, size_t *n)
+{
+    *n = l->out.len;
+    return l->out.data;
+}
+
+void astm_link_sent(struct astm_link *l, size_t n, int64_t now)
+{
+    bytes_drop(&l->out, n);
+    if (l->out.len)
+        return;
+    bytes_free(&l->out);
+    if (l->state == BIDDING || l->state == SENDING)
+        l->due = now + l->config->reply_ms;
+}
+
+static bool timed(const struct astm_link *l)
+{
+    return l->state != NEUTRAL && l->state != PAUSED;
+}
+
+static int64_t state_deadline(const struct astm_link *l)
+{
+    if (l->state == NEUTRAL && astm_framer_inside(&l->framer))
+        return l->heard + l->config->receive_ms;
+    if (l->state == NEUTRAL)
+        return l->sending.len && !l->owed ? l->bid_at : INT64_MAX;
+    if (l->state == RECEIVING || l->state == REFUSING)
+        return l->heard + l->config->receive_ms;
+    return timed(l) ? l->due : INT64_MAX;
+}
+
+/* A message takes at most message_ms, or longer up to half an hour while it averages 50 bytes a second. */
+static int64_t message_deadline(const struct astm_link *l)
+{
+    if (!l->began || (l->state != RECEIVING && l->state != BARE))
+        return INT64_MAX;
+    int64_t limit = l->drip < DRIP_MAX_MS / DRIP_MS_PER_BYTE ? (int64_t)l->drip * DRIP_MS_PER_BYTE : DRIP_MAX_MS;
+    return l->began + (limit > l->config->message_ms ? limit : l->config->message_ms);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+int64_t astm_link_deadline(const struct astm_link *l)
+{
+    if (l->pending)
+        return INT64_MAX;
+    return earlier(earlier(state_deadline(l), message_deadline(l)), astm_framer_deadline(&l->framer));
+}
+
+void astm_link_tick(struct astm_link *l, int64_t now)
+{
+    if (l->pending)
+        return;
+    struct arrival a = {.now = now};
+    struct astm_token token;
+    if (now >= astm_framer_deadline(&l->framer)) {
+        astm_framer_tick(&l->framer, now, &token);
+        on_token(l, &token, now);
+    } else if (now >= message_deadline(l)) {
+        tell(l, ASTM_NOTICE_SPOILED, "a message took more than %g s", seconds(message_deadline(l) - l->began));
+        feed(l, SPOILED, &a);
+        l->began = 0;
+        l->drip = 0;
+    } else if (now >= state_deadline(l)) {
+        feed(l, l->state == NEUTRAL && !astm_framer_inside(&l->framer) ? BID : LATE, &a);
+    }
+}
+
+void astm_link_eof(struct astm_link *l, int64_t now)
+{
+    struct astm_token token;
+    if (l->pending)
+        return;
+    if (!astm_link_waiting(l)) {
+        astm_framer_eof(&l->framer, &token);
+        on_token(l, &token, now);
+    }
+    struct arrival a = {.now = now};
+    if (!l->pending && l->state == NEUTRAL && l->sending.len)
+        done(l, ASTM_UNSENT);
+    else if (!l->pending)
+        feed(l, LOST, &a);
+}
+
+bool astm_link_idle(const struct astm_link *l)
+{
+    return l->state == NEUTRAL && !l->pending && !l->sending.len && !astm_framer_inside(&l->framer) && !l->owed;
+}
+
+bool astm_link_waiting(const struct astm_link *l)
+{
+    return l->state == OWING || l->state == HOLDING || l->state == PAUSED;
+}
+
+bool astm_link_receiving(const struct astm_link *l)
+{
+    return l->state == RECEIVING || l->state == OWING || l->state == HOLDING || l->state == REFUSING;
+}
+
+size_t astm_link_held(const struct astm_link *l)
+{
+    return l->framer.text.cap + l->assembly.text.cap + l->rest.cap + l->sending.cap + l->out.cap;
+}
+
+void astm_link_init(struct astm_link *l, const struct astm_link_config *config, const struct astm_observer *observer,
+                    uint64_t seed)
+{
+    *l = (struct astm_link){.config = config, .allowance = SIZE_MAX, .seed = seed * 2 + 1};
+    if (observer)
+        l->observer = *observer;
+    astm_framer_init(&l->framer, config->checksum, ASTM_TEXT_LARGE);
+    forget_session(l);
+}
+
+void astm_link_free(struct astm_link *l)
+{
+    astm_framer_free(&l->framer);
+    astm_assembly_free(&l->assembly);
+    bytes_free(&l->rest);
+    bytes_free(&l->sending);
+    bytes_free(&l->out);
+}

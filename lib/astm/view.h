@@ -1,0 +1,65 @@
+/* A message as lines: message, record, result, tsv, text or raw, all from one parse [LIS02-A2]. The lines are produced
+ * piece by piece, so that a message of any size needs little memory beside its text. */
+#ifndef INSTLINK_ASTM_VIEW_H
+#define INSTLINK_ASTM_VIEW_H
+
+#include "astm/assembly.h"
+#include "astm/frame.h"
+#include "astm/link.h"
+#include "astm/record.h"
+#include "out/result.h"
+#include "out/view.h"
+
+struct astm_view_config {
+    enum view_format format; /* not VIEW_FRAME: see astm_wire_line */
+    bool positional;         /* records as {"type":"R","fields":[…]}, escapes as sent */
+    struct charset *charset; /* --charset; NULL: UTF-8 where the message is valid UTF-8, else ISO-8859-1 */
+};
+
+/* One message being written. Zero-initialised: astm_view_begin, then astm_view_more until it is done. It may be used for
+ * one message after the other. */
+struct astm_view {
+    const struct astm_view_config *config;
+    const struct envelope *envelope;
+    struct astm_message message;
+    struct charset *charset;    /* the message's own */
+    struct charset own_charset;
+    const unsigned char *text;  /* the message in UTF-8 */
+    size_t len;
+    struct bytes converted;     /* text, where the message was not UTF-8 */
+    struct astm_delimiters delimiters;
+    struct result result;
+    struct astm_slice patient, order, header; /* results: the records that govern the next R */
+    const char *charset_note;
+    unsigned char digest[16];
+    size_t at;                  /* in text */
+    size_t record_end, field_end;
+    size_t field;               /* the number of the field at `at` */
+    unsigned char stage;
+    unsigned char record_type;  /* its letter; 0: none of one letter */
+    bool in_value, components, repeats, verbatim, records, after_field;
+};
+
+/* Begins a message. What message, envelope and config point to must stay until the view is done. False when memory is
+ * exhausted. */
+bool astm_view_begin(struct astm_view *v, const struct astm_view_config *config, const struct astm_message *message,
+                     const struct envelope *envelope);
+
+/* Appends about VIEW_PIECE bytes at most. VIEW_NO_MEMORY: the lines are torn. */
+enum view_progress astm_view_more(struct astm_view *v, struct bytes *out);
+
+void astm_view_free(struct astm_view *v);
+
+/* The digest of everything after the header record, by which a message that comes again is known. */
+void astm_message_digest(const struct astm_message *message, unsigned char digest[16]);
+
+/* The same, with the sender (H.5) and control id (H.3) as they came: the key of a repeat. */
+void astm_message_key(const struct astm_message *message, unsigned char key[16]);
+
+/* Whether the message holds a Q record: a query is never a repeat. */
+bool astm_message_query(const struct astm_message *message);
+
+/* Appends a wire event as one line of JSON (-o frame). */
+bool astm_wire_line(struct bytes *out, const struct astm_wire *wire, const struct envelope *envelope);
+
+#endif

@@ -1,0 +1,33 @@
+/* A growing byte buffer. The storage belongs to the buffer; it exists only while the buffer has been used since
+ * bytes_free. Zero-initialised is empty and valid. All sizes are in bytes. */
+#ifndef INSTLINK_BYTES_H
+#define INSTLINK_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct bytes {
+    unsigned char *data; /* NULL while cap is 0 */
+    size_t len, cap;
+};
+
+/* Makes room for `more` bytes behind len. False when memory is exhausted; the buffer is then as it was. */
+bool bytes_reserve(struct bytes *b, size_t more);
+
+/* Appends n bytes. False when memory is exhausted; the buffer is then as it was. */
+bool bytes_append(struct bytes *b, const void *data, size_t n);
+
+/* Appends a NUL-terminated string without its NUL. */
+bool bytes_puts(struct bytes *b, const char *s);
+
+/* Appends as printf does; at most 1 KiB of text, the rest is cut. */
+bool bytes_printf(struct bytes *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Removes the first n bytes (n <= len). */
+void bytes_drop(struct bytes *b, size_t n);
+
+/* Releases the storage; the buffer is empty and may be used again. */
+void bytes_free(struct bytes *b);
+
+#endif
