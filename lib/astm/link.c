@@ -259,8 +259,8 @@ static void abandon(struct astm_link *l, const char *why)
 /* The sender has gone on in time: our last ACK has arrived. */
 static void prove(struct astm_link *l, int64_t now)
 {
-    if (l->unproven && now - l->acked <= PROOF_MS && l->observer.proven)
-        l->observer.proven(l->observer.context, l->unproven_from, l->unproven);
+    if (l->unproven && now - l->acked <= PROOF_MS && l->observer.acknowledged)
+        l->observer.acknowledged(l->observer.context, l->unproven_from, l->unproven, true);
     l->unproven = 0;
 }
 
@@ -432,6 +432,8 @@ static enum input acknowledge(struct astm_link *l, struct arrival *a)
     if (l->ticket >= l->first_ticket) {
         l->unproven = l->ticket;
         l->unproven_from = l->first_ticket;
+        if (l->observer.acknowledged)
+            l->observer.acknowledged(l->observer.context, l->unproven_from, l->unproven, false);
     }
     l->acked = a->now;
     l->nak_last = false;

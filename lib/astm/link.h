@@ -66,13 +66,14 @@ struct astm_wire {
     size_t len;                    /* of "noise" and "cut" */
 };
 
-/* Who watches: any of these may be NULL. proven: our acknowledgement of the messages with these tickets has arrived, for
- * the sender went on within 10 s of it; a message that comes again without that is a repeat. text is a line for people; it shows no
+/* Who watches: any of these may be NULL. acknowledged: our acknowledgement of the messages with these tickets went out; and
+ * again, proven, when it is known to have arrived, for the sender went on within 10 s of it. A message that comes again
+ * without that is a repeat. text is a line for people; it shows no
  * text of a record. */
 struct astm_observer {
     void (*wire)(void *context, const struct astm_wire *wire);
     void (*notice)(void *context, enum astm_notice notice, const char *text);
-    void (*proven)(void *context, uint64_t first, uint64_t last);
+    void (*acknowledged)(void *context, uint64_t first, uint64_t last, bool proven);
     void *context;
 };
 

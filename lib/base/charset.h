@@ -41,9 +41,9 @@ struct charset {
 };
 
 /* Opens the set called `name`: the usual spellings in any case, with or without `-`, `_` and blanks (utf8, latin1,
- * 8859/1, UNICODE UTF-8, cp1252, sjis, GB 18030-2000, ...), and every name that iconv knows. False when nobody knows it,
- * iconv cannot load it or memory is exhausted; *c is then UTF-8. What was open in *c must have been closed. The only
- * caller of iconv_open. Takes some milliseconds at most. */
+ * 8859/1, UNICODE UTF-8, cp1252, sjis, GB 18030-2000, ...), and every name that iconv knows. False when nobody knows
+ * it, iconv cannot load it or memory is exhausted; *c is then UTF-8. What was open in *c must have been closed. The
+ * only caller of iconv_open. Takes some milliseconds at most. */
 bool charset_open(struct charset *c, const char *name);
 
 /* Releases what charset_open took; *c is then UTF-8. */

@@ -11,7 +11,7 @@
 bool charset_iconv_probe(struct charset *c);
 
 /* As charset_to_utf8 and charset_from_utf8, but what was appended before a failure stays. Text is read by way of UTF-32
- * and written as UTF-8 by us: musl up to 1.2.5 writes outside the buffer when it makes UTF-8 of broken EUC-KR. */
+ * and written as UTF-8 by us: of broken EUC-KR musl makes surrogates, and then writes UTF-8 outside its buffer. */
 enum charset_result charset_iconv_read(struct charset *c, const unsigned char *s, size_t n, struct bytes *out);
 bool charset_iconv_write(struct charset *c, const unsigned char *s, size_t n, struct bytes *out);
 

@@ -1,0 +1,50 @@
+#include "listen.h"
+
+static const char help[] =
+    "usage: astm-listen [OPTION ...] ENDPOINT ...\n"
+    "\n"
+    "Receives from ASTM instruments (LIS01/LIS02, E1381/E1394) and prints what they sent,\n"
+    "one JSON object a line. A message is acknowledged only after its line is written.\n"
+    "\n"
+    "ENDPOINT is PORT, HOST:PORT or listen:HOST:PORT (HOST is 127.0.0.1 unless given, '*'\n"
+    "is every address), dial:HOST:PORT, unix:PATH, or fd:N for an inherited socket.\n"
+    "\n"
+    "  -o, --output FORMAT     message (default), record, result, tsv, frame, text or raw\n"
+    "      --positional        records as {\"type\",\"fields\"}: every field, escapes as sent\n"
+    "  -n, --name NAME         the link's name in the output (the endpoint as written)\n"
+    "  -c, --count N           stop after N messages\n"
+    "  -R, --ready-fd FD       when all is bound, write a line for each endpoint to FD\n"
+    "      --charset NAME      the sender's character set; else UTF-8, or ISO-8859-1 where\n"
+    "                          a message is not valid UTF-8\n"
+    "      --checksum WHICH    std (default), noterm, stx, xor, none, or auto: learned\n"
+    "      --frame-numbers WHICH  strict (default), or any: noted, never refused\n"
+    "      --role ROLE         host (default) or instrument: who wins a contention\n"
+    "      --timers LIST       reply=15,receive=30,busy=10,contention=20\n"
+    "      --message-timeout T longest time for one message (60 s)\n"
+    "      --idle-timeout T    close a connection that says nothing for so long (never)\n"
+    "      --max-message SIZE  longest message (10M)\n"
+    "      --max-buffer SIZE   most memory for messages over all links (256M)\n"
+    "      --max-connections N most connections (1024)\n"
+    "      --connect-timeout T a dial takes at most so long (10 s)\n"
+    "      --retry MIN,FACTOR,MAX  waits between dials (5,1.5,600)\n"
+    "      --max-retries N     give a dial up after N retries (never)\n"
+    "      --dedup N           messages remembered to know repeats by (1000; 0 off)\n"
+    "      --rejects FILE      where messages go that are acknowledged but could not be\n"
+    "                          handed over when the program ends\n"
+    "      --password FILE     refuse messages whose H.4 is not the first line of FILE\n"
+    "  -q, --quiet             errors only\n"
+    "  -v, --verbose           more; twice: every frame\n"
+    "  -h, --help              this text\n"
+    "  -V, --version           the version\n"
+    "\n"
+    "Exit status: 0 done, 64 usage, 66 no such input, 69 address in use or host unknown,\n"
+    "71 operating system, 74 output failed, 77 not permitted. See astm-listen(1).\n";
+
+int main(int argc, char **argv)
+{
+    static struct listener listener;
+    listener_init(&listener, "astm-listen", help);
+    if (!listener_options(&listener, argc, argv))
+        return listener.status;
+    return listener_run(&listener, argv + optind, argc - optind);
+}

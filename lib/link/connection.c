@@ -1,0 +1,440 @@
+#include "link/connection.h"
+
+#include "astm/record.h"
+#include "base/log.h"
+#include "link/port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    IN_MAX = 64 << 10, /* bytes that are read ahead while an answer is owed */
+    DRAIN_MS = 2000,
+};
+
+static struct connection *of(const struct loop_source *source)
+{
+    return (struct connection *)(uintptr_t)source;
+}
+
+static const char *name_of(const struct connection *c)
+{
+    return port_name(c->port);
+}
+
+static void account(struct connection *c)
+{
+    size_t held = astm_link_held(&c->link) + c->in.cap;
+    c->hub->held += held - c->held;
+    c->held = held;
+}
+
+/* ---- what the machine tells ---- */
+
+static enum log_level level_of(enum astm_notice notice)
+{
+    switch (notice) {
+    case ASTM_NOTICE_LOST:
+    case ASTM_NOTICE_DROPPED:
+    case ASTM_NOTICE_SPOILED:
+    case ASTM_NOTICE_NO_MEMORY:
+    case ASTM_NOTICE_BAD_CHECKSUM:
+    case ASTM_NOTICE_MALFORMED:
+    case ASTM_NOTICE_WRONG_NUMBER:
+    case ASTM_NOTICE_NOT_HANDED:
+    case ASTM_NOTICE_REFUSED:
+    case ASTM_NOTICE_NO_REPLY:
+    case ASTM_NOTICE_LEARNED:
+    case ASTM_NOTICE_BUSY:
+        return LOG_EVENT;
+    default:
+        return LOG_DETAIL;
+    }
+}
+
+static void on_notice(void *context, enum astm_notice notice, const char *text)
+{
+    struct connection *c = context;
+    log_line(level_of(notice), "%s: %s: %s %s", name_of(c), c->peer, astm_notice_name(notice), text);
+}
+
+static void on_wire(void *context, const struct astm_wire *wire)
+{
+    struct connection *c = context;
+    const struct astm_frame *f = wire->frame;
+    if (c->hub->config->wire)
+        handover_wire(c->hub->handover, wire, name_of(c), c->peer);
+    if (!log_wants(LOG_WIRE))
+        return;
+    if (f && wire->sent)
+        log_line(LOG_WIRE, "%s: %s: > frame %d %s, %zu bytes", name_of(c), c->peer, f->number,
+                 f->end == ASTM_ETX ? "ETX" : "ETB", f->len);
+    else if (f)
+        log_line(LOG_WIRE, "%s: %s: < frame %d %s, %zu bytes, checksum %02X, computed %02X", name_of(c), c->peer,
+                 f->number, f->end == ASTM_ETX ? "ETX" : "ETB", f->len, (unsigned)f->given & 0xFF,
+                 (unsigned)f->computed);
+    else
+        log_line(LOG_WIRE, "%s: %s: %c %s", name_of(c), c->peer, wire->sent ? '>' : '<', wire->event);
+}
+
+static void on_acknowledged(void *context, uint64_t first, uint64_t last, bool proven)
+{
+    struct connection *c = context;
+    handover_acknowledged(c->hub->handover, c->number, first, last, proven);
+}
+
+/* ---- messages ---- */
+
+static bool password_fits(const struct connection *c, const struct astm_message *m)
+{
+    const char *password = c->hub->config->password;
+    if (!password)
+        return true;
+    size_t at = 0;
+    struct astm_slice header = {m->text, 0};
+    struct astm_delimiters d = astm_delimiters_of(m->text, m->len);
+    if (astm_is_header(m->text, m->len))
+        astm_record_next(m->text, m->len, &at, &header);
+    struct astm_slice given = astm_field(header, &d, 4);
+    return given.n == strlen(password) && memcmp(given.p, password, given.n) == 0;
+}
+
+static enum verdict judge(struct connection *c, const struct astm_event *event)
+{
+    struct handover_party party = {c->number, event->ticket, event->owed};
+    if (!password_fits(c, &event->message)) {
+        log_line(LOG_ERROR, "%s: %s: rejected a message: its password (H.4) is not the one expected", name_of(c), c->peer);
+        return VERDICT_NEVER;
+    }
+    return handover_offer(c->hub->handover, &party, &event->message, name_of(c), c->peer);
+}
+
+static void tell_verdict(struct connection *c, enum verdict verdict, size_t bytes)
+{
+    if (verdict == VERDICT_ACCEPT && !c->hub->config->quiet_messages)
+        log_line(LOG_EVENT, "%s: %s: message handed over", name_of(c), c->peer);
+    else if (verdict == VERDICT_LATER)
+        log_line(LOG_EVENT, "%s: %s: a message of %zu bytes cannot be handed over now", name_of(c), c->peer, bytes);
+}
+
+static void on_message(struct connection *c, const struct astm_event *event, int64_t now)
+{
+    enum verdict verdict = judge(c, event);
+    if (!event->message.complete)
+        log_line(LOG_EVENT, "%s: %s: an incomplete message of %zu bytes", name_of(c), c->peer, event->message.len);
+    if (verdict != VERDICT_WAIT)
+        tell_verdict(c, verdict, event->message.len);
+    astm_link_answer(&c->link, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, now);
+    if (event->owed && verdict != VERDICT_WAIT)
+        astm_link_settle(&c->link, now);
+}
+
+static bool take_event(struct connection *c, int64_t now)
+{
+    struct astm_event event;
+    if (!astm_link_next(&c->link, &event))
+        return false;
+    if (event.kind == ASTM_EVENT_MESSAGE)
+        on_message(c, &event, now);
+    else if (c->hub->hooks.done)
+        c->hub->hooks.done(c->hub->hooks.context, c, &event, now);
+    return true;
+}
+
+/* ---- bytes ---- */
+
+/* How much this connection's message may grow to, over all that is held. */
+static void set_allowance(struct connection *c)
+{
+    size_t held = c->hub->held + c->hub->handover->held + c->hub->handover->piece.cap;
+    size_t max = c->hub->config->max_buffer;
+    c->link.allowance = held < max ? c->link.assembly.text.len + (max - held) : 0;
+}
+
+/* Feeds the machine from p. What it does not take is kept in c->in, unless it lies there already. */
+static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t now)
+{
+    size_t at = 0;
+    bool moved = true;
+    while (moved && at < n) {
+        set_allowance(c);
+        size_t taken = astm_link_push(&c->link, p + at, n - at, now);
+        at += taken;
+        moved = take_event(c, now) || taken;
+    }
+    if (p == c->in.data)
+        bytes_drop(&c->in, at);
+    else if (at < n && !bytes_append(&c->in, p + at, n - at))
+        c->lost = c->eof = true;
+    if (!c->in.len)
+        bytes_free(&c->in);
+}
+
+static void write_out(struct connection *c, int64_t now)
+{
+    size_t n;
+    const unsigned char *p = astm_link_out(&c->link, &n);
+    while (n) {
+        ssize_t sent = c->lost ? (ssize_t)n : send(c->source.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
+        if (sent < 0) {
+            c->lost = true;
+            continue;
+        }
+        astm_link_sent(&c->link, (size_t)sent, now);
+        c->active = now;
+        p = astm_link_out(&c->link, &n);
+    }
+}
+
+static bool pending_out(const struct connection *c)
+{
+    size_t n;
+    astm_link_out(&c->link, &n);
+    return n != 0;
+}
+
+static void tell_eof(struct connection *c, int64_t now)
+{
+    c->eof_told = true;
+    astm_link_eof(&c->link, now);
+    while (take_event(c, now))
+        ;
+}
+
+static void shut(struct connection *c)
+{
+    c->shut = true;
+    shutdown(c->source.fd, SHUT_WR);
+}
+
+void connection_advance(struct connection *c, int64_t now)
+{
+    if (c->source.gone)
+        return;
+    if (!c->closing) {
+        while (take_event(c, now))
+            ;
+        if (c->in.len)
+            feed(c, c->in.data, c->in.len, now);
+        if (c->eof && !c->eof_told && !astm_link_waiting(&c->link))
+            tell_eof(c, now);
+    }
+    write_out(c, now);
+    account(c);
+    if (c->closing && !c->shut && !pending_out(c))
+        shut(c);
+    if ((c->eof_told && !pending_out(c) && !astm_link_waiting(&c->link)) || (c->closing && c->eof))
+        connection_drop(c, now);
+    else if (c->hub->stopping && !c->closing && connection_idle(c))
+        connection_close(c, now);
+}
+
+/* ---- the loop's questions ---- */
+
+static short interest(struct loop_source *source)
+{
+    struct connection *c = of(source);
+    short wants = pending_out(c) ? POLLOUT : 0;
+    bool unframed_waits = astm_link_waiting(&c->link) && !astm_link_receiving(&c->link);
+    if (!c->eof && (c->closing || (!unframed_waits && c->in.len < IN_MAX && !handover_full(c->hub->handover))))
+        wants |= POLLIN;
+    return wants ? wants : LOOP_IGNORE;
+}
+
+static void heard(struct connection *c, int64_t now)
+{
+    c->active = now;
+    if (c->heard)
+        return;
+    c->heard = true;
+    if (!port_dials(c->port))
+        log_line(LOG_EVENT, "%s: %s: connected", name_of(c), c->peer);
+}
+
+/* While closing, input is only looked at for EOT. */
+static void discard(struct connection *c, const unsigned char *p, size_t n)
+{
+    if (n && memchr(p, ASTM_EOT, n))
+        c->eof = true;
+}
+
+static void on_readable(struct connection *c, int64_t now)
+{
+    size_t room = sizeof c->hub->buffer;
+    if (c->in.len)
+        room = IN_MAX > c->in.len ? IN_MAX - c->in.len : 1;
+    ssize_t n = recv(c->source.fd, c->hub->buffer, room, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return;
+    if (n <= 0) {
+        c->lost |= n < 0;
+        c->eof = true;
+        return;
+    }
+    heard(c, now);
+    if (c->closing) {
+        discard(c, c->hub->buffer, (size_t)n);
+    } else if (!c->in.len) {
+        feed(c, c->hub->buffer, (size_t)n, now);
+    } else if (bytes_append(&c->in, c->hub->buffer, (size_t)n)) {
+        feed(c, c->in.data, c->in.len, now);
+    } else {
+        c->lost = c->eof = true;
+    }
+}
+
+static void ready(struct loop_source *source, short revents, int64_t now)
+{
+    struct connection *c = of(source);
+    if (revents & (POLLIN | POLLHUP | POLLERR))
+        on_readable(c, now);
+    connection_advance(c, now);
+}
+
+static int64_t deadline(struct loop_source *source)
+{
+    struct connection *c = of(source);
+    if (c->closing)
+        return c->close_by;
+    int64_t due = astm_link_deadline(&c->link);
+    int64_t idle = c->hub->config->idle_ms && astm_link_idle(&c->link) ? c->active + c->hub->config->idle_ms : INT64_MAX;
+    return due < idle ? due : idle;
+}
+
+static void tick(struct loop_source *source, int64_t now)
+{
+    struct connection *c = of(source);
+    if (c->closing) {
+        connection_drop(c, now);
+        return;
+    }
+    if (now >= astm_link_deadline(&c->link)) {
+        astm_link_tick(&c->link, now);
+    } else {
+        log_line(LOG_EVENT, "%s: %s: idle for too long", name_of(c), c->peer);
+        connection_close(c, now);
+        return;
+    }
+    connection_advance(c, now);
+}
+
+static void removed(struct loop_source *source)
+{
+    struct connection *c = of(source);
+    astm_link_free(&c->link);
+    bytes_free(&c->in);
+    free(c);
+}
+
+/* ---- from outside ---- */
+
+static bool claim_slot(struct hub *hub, struct connection *c)
+{
+    size_t slot = 0;
+    while (slot < hub->slots_n && hub->slots[slot])
+        slot++;
+    if (slot == hub->slots_n) {
+        size_t n = hub->slots_n ? hub->slots_n * 2 : 16;
+        struct connection **slots = realloc(hub->slots, n * sizeof(*slots));
+        if (!slots)
+            return false;
+        memset(slots + hub->slots_n, 0, (n - hub->slots_n) * sizeof(*slots));
+        hub->slots = slots;
+        hub->slots_n = n;
+    }
+    hub->slots[slot] = c;
+    hub->connections++;
+    c->number = ++hub->generation << 32 | slot;
+    return true;
+}
+
+struct connection *connection_open(struct hub *hub, struct port *port, int fd, const struct address *peer, int64_t now)
+{
+    struct connection *c = calloc(1, sizeof *c);
+    if (!c || !claim_slot(hub, c)) {
+        log_line(LOG_ERROR, "%s: memory is exhausted: a connection is closed", port_name(port));
+        free(c);
+        close(fd);
+        return NULL;
+    }
+    c->source =
+        (struct loop_source){.fd = fd, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick, .removed = removed};
+    c->hub = hub;
+    c->port = port;
+    c->active = now;
+    address_text(peer, c->peer, sizeof c->peer);
+    bool wire = hub->config->wire || log_wants(LOG_WIRE);
+    struct astm_observer observer = {wire ? on_wire : NULL, on_notice, on_acknowledged, c};
+    astm_link_init(&c->link, &hub->config->astm, &observer, hub->seed++);
+    endpoint_tune(fd);
+    loop_add(&hub->loop, &c->source);
+    if (port_dials(port))
+        log_line(LOG_EVENT, "%s: %s: connected", name_of(c), c->peer);
+    if (hub->hooks.up)
+        hub->hooks.up(hub->hooks.context, c, now);
+    return c;
+}
+
+void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict, int64_t now)
+{
+    tell_verdict(c, verdict, 0);
+    if (verdict == VERDICT_LATER && c->hub->handover->error)
+        verdict = VERDICT_NEVER;
+    if (party->owed)
+        astm_link_settle(&c->link, now);
+    else
+        astm_link_answer(&c->link, party->ticket, verdict, now);
+    connection_advance(c, now);
+}
+
+bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now)
+{
+    return !c->closing && !c->eof && astm_link_send(&c->link, text, n, now);
+}
+
+bool connection_idle(const struct connection *c)
+{
+    return astm_link_idle(&c->link) && !c->in.len && !pending_out(c);
+}
+
+void connection_close(struct connection *c, int64_t now)
+{
+    if (c->closing || c->source.gone)
+        return;
+    c->closing = true;
+    c->close_by = now + DRAIN_MS;
+    discard(c, c->in.data, c->in.len);
+    if (c->eof || c->lost) {
+        connection_drop(c, now);
+        return;
+    }
+    write_out(c, now);
+    if (!pending_out(c))
+        shut(c);
+}
+
+void connection_drop(struct connection *c, int64_t now)
+{
+    struct hub *hub = c->hub;
+    if (c->source.gone)
+        return;
+    if (c->heard || port_dials(c->port))
+        log_line(LOG_EVENT, "%s: %s: disconnected", name_of(c), c->peer);
+    if (!c->eof_told)
+        tell_eof(c, now);
+    close(c->source.fd);
+    c->source.fd = -1;
+    hub->held -= c->held;
+    hub->slots[c->number & UINT32_MAX] = NULL;
+    hub->connections--;
+    loop_remove(&hub->loop, &c->source);
+    if (hub->hooks.down)
+        hub->hooks.down(hub->hooks.context, c, now);
+    port_lost(c->port, c->heard, now);
+}

@@ -1,0 +1,45 @@
+/* One connection: a socket, the machine behind it, and what lies between. */
+#ifndef INSTLINK_CONNECTION_H
+#define INSTLINK_CONNECTION_H
+
+#include "link/hub.h"
+
+struct connection {
+    struct loop_source source;
+    struct hub *hub;
+    struct port *port;
+    uint64_t number; /* slot in the low 32 bits, generation above */
+    struct astm_link link;
+    struct bytes in; /* read and not yet taken by the machine */
+    size_t held;     /* as counted in the hub */
+    int64_t active;  /* when the last byte came or went */
+    int64_t close_by; /* closing: when patience ends */
+    bool heard;      /* a byte has come */
+    bool eof, eof_told, lost, closing, shut;
+    char peer[64];
+};
+
+/* A new connection on a connected socket, which it owns from now on. NULL when memory is exhausted; the socket is then
+ * closed. */
+struct connection *connection_open(struct hub *hub, struct port *port, int fd, const struct address *peer, int64_t now);
+
+/* The verdict on a message that it offered. */
+void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict, int64_t now);
+
+/* Lets it go on with what it holds. */
+void connection_advance(struct connection *c, int64_t now);
+
+/* Puts a message up for sending. False when it is sending one already, or is closing. */
+bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now);
+
+/* Closes by our own choice: the last answer is flushed, the write side shut, and input discarded for up to 2 s, until EOT
+ * or the peer's close; closing over unread bytes could destroy the answer in flight. */
+void connection_close(struct connection *c, int64_t now);
+
+/* Closes at once. */
+void connection_drop(struct connection *c, int64_t now);
+
+/* Whether nothing is in flight on it. */
+bool connection_idle(const struct connection *c);
+
+#endif

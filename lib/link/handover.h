@@ -1,0 +1,91 @@
+/* The hand-over: where messages go, and the verdict that comes back. A message is acknowledged only after it has been
+ * handed over; nothing piles up, for whoever waits for a verdict sends nothing meanwhile. */
+#ifndef INSTLINK_HANDOVER_H
+#define INSTLINK_HANDOVER_H
+
+#include "astm/view.h"
+#include "base/clock.h"
+#include "base/verdict.h"
+#include "link/ledger.h"
+#include "link/loop.h"
+#include "link/outlet.h"
+
+/* Who offered a message and waits for its verdict. */
+struct handover_party {
+    uint64_t connection; /* its number, never used again; 0: nobody */
+    uint64_t ticket;
+    bool owed; /* acknowledged already: it is handed over whatever happens */
+};
+
+struct handover_job {
+    struct handover_job *next;
+    struct handover_party party;
+    uint32_t entry;         /* in the ledger, or LEDGER_NONE */
+    uint64_t end;           /* the stream offset behind its last byte; 0: not rendered yet */
+    /* what is needed to render it later; all in `copy` */
+    struct astm_message message;
+    struct envelope envelope;
+    struct bytes copy;
+};
+
+struct handover {
+    struct loop_source source; /* of stdout */
+    struct outlet outlet;
+    struct astm_view_config format;
+    struct astm_view view;     /* of the job that is being rendered */
+    bool viewing;
+    struct ledger ledger;
+    uint64_t limit;            /* -c: how many messages are handed over; 0: any number */
+    uint64_t offered, accepted;
+    struct bytes piece;        /* rendered and not written */
+    size_t piece_at;
+    uint64_t produced, written; /* bytes of the stream */
+    struct handover_job *first, *last, *unrendered;
+    struct handover_job *stranded; /* owed, and not to be handed over any more */
+    unsigned strandings;       /* how many there were, kept or not */
+    unsigned char last_byte;   /* written */
+    size_t held;               /* bytes in copies */
+    int error;                 /* errno of stdout's end; 0 while it works */
+    struct ident ident;
+    const char *rejects;       /* --rejects FILE, or NULL */
+    void *context;
+    /* What a message was worth. */
+    void (*verdict)(void *context, const struct handover_party *party, enum verdict verdict, int64_t now);
+    /* A message came again. */
+    void (*repeated)(void *context, const struct handover_party *party);
+};
+
+/* stdout is the target. dedup: how many messages are remembered to know repeats. */
+void handover_open(struct handover *h, const struct astm_view_config *format, uint32_t dedup, uint64_t limit);
+
+/* Offers a message. link and peer are copied where needed. VERDICT_WAIT: the verdict comes later through `verdict`. */
+enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct astm_message *message,
+                            const char *link, const char *peer);
+
+/* Writes a wire event (-o frame). */
+void handover_wire(struct handover *h, const struct astm_wire *wire, const char *link, const char *peer);
+
+/* Whether so much waits to be written that nobody should read more from instruments (-o frame). */
+bool handover_full(const struct handover *h);
+
+/* The acknowledgement of these tickets went out, or (proven) has arrived. */
+void handover_acknowledged(struct handover *h, uint64_t connection, uint64_t first, uint64_t last, bool proven);
+
+/* Writes what can be written, and gives the verdicts that follow. Called at the end of each turn. */
+void handover_pump(struct handover *h, int64_t now);
+
+/* Whether all that was offered has been decided. */
+bool handover_idle(const struct handover *h);
+
+/* Whether -c's count is reached. */
+bool handover_complete(const struct handover *h);
+
+/* At shutdown, with stdout stalled: owed messages go to the rejects file. Returns how many could not be kept. */
+unsigned handover_rescue(struct handover *h);
+
+/* Whether a line is written in part. */
+bool handover_torn(const struct handover *h);
+
+void handover_close(struct handover *h);
+
+#endif

@@ -1,0 +1,52 @@
+/* Which messages have been handed over lately, so that one that is sent again, its acknowledgement having been lost, is
+ * acknowledged and not handed over twice. A message is known by a key: sender, control id and a digest of the rest. */
+#ifndef INSTLINK_LEDGER_H
+#define INSTLINK_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { LEDGER_NONE = UINT32_MAX };
+
+struct ledger_entry {
+    unsigned char key[16];
+    uint64_t connection, ticket; /* where it was offered last */
+    uint32_t next;               /* in its chain, or in the list of free ones */
+    bool used, accepted;
+    uint64_t age;                /* counts up; the oldest accepted one goes first */
+};
+
+struct ledger {
+    struct ledger_entry *entries;
+    uint32_t *chains;
+    uint32_t capacity, buckets, used;
+    uint32_t window;                        /* how many accepted messages are remembered */
+    uint32_t accepted;
+    uint64_t age;
+};
+
+/* window: how many messages are remembered. Nothing is allocated before the first. */
+void ledger_init(struct ledger *ledger, uint32_t window);
+
+/* The entry of that key, or LEDGER_NONE. */
+uint32_t ledger_find(const struct ledger *ledger, const unsigned char key[16]);
+
+/* Adds a key that is not there yet, as offered and not decided. LEDGER_NONE when memory is exhausted. */
+uint32_t ledger_add(struct ledger *ledger, const unsigned char key[16]);
+
+struct ledger_entry *ledger_at(struct ledger *ledger, uint32_t entry);
+
+/* It has been handed over: it is remembered, and the oldest beyond the window is forgotten. */
+void ledger_accept(struct ledger *ledger, uint32_t entry);
+
+/* It was refused, or need not be known any more. */
+void ledger_forget(struct ledger *ledger, uint32_t entry);
+
+/* Forgets the accepted ones that were offered last on that connection with these tickets: their acknowledgement has
+ * arrived. */
+void ledger_prove(struct ledger *ledger, uint64_t connection, uint64_t first, uint64_t last);
+
+void ledger_free(struct ledger *ledger);
+
+#endif

@@ -1,0 +1,126 @@
+#include "link/resolve.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+bool resolve_numeric(const char *host, uint16_t port, struct address *address)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    *address = (struct address){.len = 0};
+    if (strcmp(host, "*") != 0 && inet_pton(AF_INET, host, &v4.sin_addr) == 1) {
+        memcpy(&address->storage, &v4, sizeof v4);
+        address->len = sizeof v4;
+    } else if (strcmp(host, "*") == 0 || inet_pton(AF_INET6, host, &v6.sin6_addr) == 1) {
+        memcpy(&address->storage, &v6, sizeof v6);
+        address->len = sizeof v6;
+    }
+    return address->len != 0;
+}
+
+static size_t look_up(const char *host, uint16_t port, struct address *addresses)
+{
+    char service[8];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+    size_t n = 0;
+    snprintf(service, sizeof service, "%u", port);
+    if (getaddrinfo(host, service, &hints, &found) != 0)
+        return 0;
+    for (struct addrinfo *a = found; a && n < RESOLVE_MAX; a = a->ai_next) {
+        if (a->ai_addrlen > sizeof addresses->storage)
+            continue;
+        memset(&addresses[n], 0, sizeof addresses[n]);
+        memcpy(&addresses[n].storage, a->ai_addr, a->ai_addrlen);
+        addresses[n++].len = a->ai_addrlen;
+    }
+    freeaddrinfo(found);
+    return n;
+}
+
+/* The child: default signals, one look-up, the addresses through the pipe. */
+static void child(int fd, const char *host, uint16_t port)
+{
+    struct address addresses[RESOLVE_MAX];
+    sigset_t none;
+    for (int s = 1; s < 32; s++)
+        signal(s, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    size_t n = look_up(host, port, addresses) * sizeof *addresses;
+    const char *p = (const char *)addresses;
+    while (n) {
+        ssize_t written = write(fd, p, n);
+        if (written <= 0)
+            break;
+        p += written;
+        n -= (size_t)written;
+    }
+    _exit(0);
+}
+
+bool resolve_begin(struct resolve *r, const char *host, uint16_t port)
+{
+    int pipes[2];
+    *r = (struct resolve){.fd = -1};
+    if (pipe(pipes) != 0)
+        return false;
+    pid_t pid = fork();
+    if (pid == 0)
+        child(pipes[1], host, port);
+    int error = errno;
+    close(pipes[1]);
+    if (pid < 0) {
+        close(pipes[0]);
+        errno = error;
+        return false;
+    }
+    fcntl(pipes[0], F_SETFD, FD_CLOEXEC);
+    fcntl(pipes[0], F_SETFL, O_NONBLOCK);
+    r->fd = pipes[0];
+    r->child = pid;
+    return true;
+}
+
+bool resolve_read(struct resolve *r)
+{
+    for (;;) {
+        size_t room = sizeof r->addresses - r->filled;
+        ssize_t n = room ? read(r->fd, (char *)r->addresses + r->filled, room) : 0;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return false;
+        if (n <= 0)
+            break;
+        r->filled += (size_t)n;
+    }
+    r->n = r->filled / sizeof *r->addresses;
+    return true;
+}
+
+void resolve_end(struct resolve *r)
+{
+    if (r->fd < 0)
+        return;
+    close(r->fd);
+    r->fd = -1;
+    kill(r->child, SIGKILL);
+    while (waitpid(r->child, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+size_t resolve_now(struct resolve *r, const char *host, uint16_t port)
+{
+    *r = (struct resolve){.fd = -1};
+    if (resolve_numeric(host, port, r->addresses))
+        return r->n = 1;
+    return r->n = look_up(host, port, r->addresses);
+}
