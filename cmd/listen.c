@@ -327,11 +327,28 @@ static bool add_all(struct listener *l, struct hub *hub, char **endpoints, int n
     return true;
 }
 
+/* Sockets must not come to lie on 0, 1 or 2. False: stdout is closed. */
+static bool standard_open(void)
+{
+    bool out = fcntl(STDOUT_FILENO, F_GETFD) >= 0;
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+    return out;
+}
+
 int listener_run(struct listener *l, char **endpoints, int n)
 {
     static struct hub hub;
     static struct handover handover;
     int inherited = inherited_sockets();
+    if (!standard_open()) {
+        log_line(LOG_ERROR, "stdout is closed");
+        return STATUS_IO;
+    }
     if (!n && !inherited)
         return program_usage(&l->program, "no endpoint; try a port, as in '%s 4000'", l->program.name);
     if (l->name && n + (n ? 0 : inherited) > 1)

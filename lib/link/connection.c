@@ -5,6 +5,8 @@
 #include "link/port.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -54,10 +56,35 @@ static enum log_level level_of(enum astm_notice notice)
     }
 }
 
+/* `link: peer`, or the link alone where it is called after its peer. */
+static const char *label(const struct connection *c, char *out, size_t n)
+{
+    if (strstr(name_of(c), c->peer))
+        snprintf(out, n, "%s", name_of(c));
+    else
+        snprintf(out, n, "%s: %s", name_of(c), c->peer);
+    return out;
+}
+
+static void tell(const struct connection *c, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void tell(const struct connection *c, enum log_level level, const char *format, ...)
+{
+    char who[320], text[LOG_LINE];
+    if (!log_wants(level))
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    log_line(level, "%s: %s", label(c, who, sizeof who), text);
+}
+
 static void on_notice(void *context, enum astm_notice notice, const char *text)
 {
     struct connection *c = context;
-    log_line(level_of(notice), "%s: %s: %s %s", name_of(c), c->peer, astm_notice_name(notice), text);
+    tell(c, level_of(notice), "%s %s", astm_notice_name(notice), text);
 }
 
 static void on_wire(void *context, const struct astm_wire *wire)
@@ -69,14 +96,13 @@ static void on_wire(void *context, const struct astm_wire *wire)
     if (!log_wants(LOG_WIRE))
         return;
     if (f && wire->sent)
-        log_line(LOG_WIRE, "%s: %s: > frame %d %s, %zu bytes", name_of(c), c->peer, f->number,
-                 f->end == ASTM_ETX ? "ETX" : "ETB", f->len);
+        tell(c, LOG_WIRE, "> frame %d %s, %zu bytes", f->number, f->end == ASTM_ETX ? "ETX" : "ETB", f->len);
     else if (f)
-        log_line(LOG_WIRE, "%s: %s: < frame %d %s, %zu bytes, checksum %02X, computed %02X", name_of(c), c->peer,
+        tell(c, LOG_WIRE, "< frame %d %s, %zu bytes, checksum %02X, computed %02X",
                  f->number, f->end == ASTM_ETX ? "ETX" : "ETB", f->len, (unsigned)f->given & 0xFF,
                  (unsigned)f->computed);
     else
-        log_line(LOG_WIRE, "%s: %s: %c %s", name_of(c), c->peer, wire->sent ? '>' : '<', wire->event);
+        tell(c, LOG_WIRE, "%c %s", wire->sent ? '>' : '<', wire->event);
 }
 
 static void on_acknowledged(void *context, uint64_t first, uint64_t last, bool proven)
@@ -105,7 +131,7 @@ static enum verdict judge(struct connection *c, const struct astm_event *event)
 {
     struct handover_party party = {c->number, event->ticket, event->owed};
     if (!password_fits(c, &event->message)) {
-        log_line(LOG_ERROR, "%s: %s: rejected a message: its password (H.4) is not the one expected", name_of(c), c->peer);
+        tell(c, LOG_ERROR, "rejected a message: its password (H.4) is not the one expected");
         return VERDICT_NEVER;
     }
     return handover_offer(c->hub->handover, &party, &event->message, name_of(c), c->peer);
@@ -114,16 +140,16 @@ static enum verdict judge(struct connection *c, const struct astm_event *event)
 static void tell_verdict(struct connection *c, enum verdict verdict, size_t bytes)
 {
     if (verdict == VERDICT_ACCEPT && !c->hub->config->quiet_messages)
-        log_line(LOG_EVENT, "%s: %s: message handed over", name_of(c), c->peer);
+        tell(c, LOG_EVENT, "message handed over");
     else if (verdict == VERDICT_LATER)
-        log_line(LOG_EVENT, "%s: %s: a message of %zu bytes cannot be handed over now", name_of(c), c->peer, bytes);
+        tell(c, LOG_EVENT, "a message of %zu bytes cannot be handed over now", bytes);
 }
 
 static void on_message(struct connection *c, const struct astm_event *event, int64_t now)
 {
     enum verdict verdict = judge(c, event);
     if (!event->message.complete)
-        log_line(LOG_EVENT, "%s: %s: an incomplete message of %zu bytes", name_of(c), c->peer, event->message.len);
+        tell(c, LOG_EVENT, "an incomplete message of %zu bytes", event->message.len);
     if (verdict != VERDICT_WAIT)
         tell_verdict(c, verdict, event->message.len);
     astm_link_answer(&c->link, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, now);
@@ -254,7 +280,7 @@ static void heard(struct connection *c, int64_t now)
         return;
     c->heard = true;
     if (!port_dials(c->port))
-        log_line(LOG_EVENT, "%s: %s: connected", name_of(c), c->peer);
+        tell(c, LOG_EVENT, "connected");
 }
 
 /* While closing, input is only looked at for EOT. */
@@ -317,7 +343,7 @@ static void tick(struct loop_source *source, int64_t now)
     if (now >= astm_link_deadline(&c->link)) {
         astm_link_tick(&c->link, now);
     } else {
-        log_line(LOG_EVENT, "%s: %s: idle for too long", name_of(c), c->peer);
+        tell(c, LOG_EVENT, "idle for too long");
         connection_close(c, now);
         return;
     }
@@ -372,10 +398,10 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
     bool wire = hub->config->wire || log_wants(LOG_WIRE);
     struct astm_observer observer = {wire ? on_wire : NULL, on_notice, on_acknowledged, c};
     astm_link_init(&c->link, &hub->config->astm, &observer, hub->seed++);
-    endpoint_tune(fd);
+    endpoint_tune(fd, port->endpoint.kind == ENDPOINT_FD);
     loop_add(&hub->loop, &c->source);
     if (port_dials(port))
-        log_line(LOG_EVENT, "%s: %s: connected", name_of(c), c->peer);
+        tell(c, LOG_EVENT, "connected");
     if (hub->hooks.up)
         hub->hooks.up(hub->hooks.context, c, now);
     return c;
@@ -425,7 +451,7 @@ void connection_drop(struct connection *c, int64_t now)
     if (c->source.gone)
         return;
     if (c->heard || port_dials(c->port))
-        log_line(LOG_EVENT, "%s: %s: disconnected", name_of(c), c->peer);
+        tell(c, LOG_EVENT, "disconnected");
     if (!c->eof_told)
         tell_eof(c, now);
     close(c->source.fd);

@@ -144,7 +144,7 @@ int endpoint_connect(const struct address *address)
     int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    endpoint_tune(fd);
+    endpoint_tune(fd, false);
     if (connect(fd, (const struct sockaddr *)&address->storage, address->len) == 0 || errno == EINPROGRESS)
         return fd;
     int error = errno;
@@ -165,10 +165,13 @@ bool endpoint_is_itself(int fd)
     return here.storage.ss_family != AF_UNIX && strcmp(one, other) == 0;
 }
 
-void endpoint_tune(int fd)
+void endpoint_tune(int fd, bool inherited)
 {
     int on = 1;
-    set_non_blocking(fd);
+    if (inherited)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    else
+        set_non_blocking(fd);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }

@@ -48,8 +48,9 @@ int endpoint_connect(const struct address *address);
 /* Whether a connected socket is connected to itself. */
 bool endpoint_is_itself(int fd);
 
-/* Settings of every connection: non-blocking, no delay, keep-alive, closed on exec. */
-void endpoint_tune(int fd);
+/* Settings of every connection: no delay, keep-alive, closed on exec; and non-blocking, unless it is inherited: then
+ * others may share the description. */
+void endpoint_tune(int fd, bool inherited);
 
 /* Writes the address as `10.0.0.5:49152`, `[::1]:49152` or `unix`. */
 void address_text(const struct address *address, char *out, size_t n);

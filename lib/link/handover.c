@@ -31,7 +31,7 @@ static void fail(struct handover *h, int error)
 static void ready(struct loop_source *source, short revents, int64_t now)
 {
     struct handover *h = (struct handover *)source;
-    if ((revents & (POLLERR | POLLNVAL)) && h->outlet.kind != OUTLET_FILE)
+    if ((revents & (POLLERR | POLLNVAL | POLLHUP)) && h->outlet.kind != OUTLET_FILE)
         fail(h, EPIPE);
     handover_pump(h, now);
 }
@@ -190,9 +190,8 @@ static bool render_in_place(struct handover *h, const struct astm_message *m, co
 
 /* ---- offers ---- */
 
-static enum verdict offer_again(struct handover *h, uint32_t entry, const struct handover_party *party)
+static enum verdict offer_again(struct handover *h, struct ledger_entry *e, const struct handover_party *party)
 {
-    struct ledger_entry *e = ledger_at(&h->ledger, entry);
     if (h->repeated)
         h->repeated(h->context, party);
     e->connection = party->connection;
@@ -240,16 +239,38 @@ static void strand(struct handover *h, const struct handover_party *party, const
     h->stranded = job;
 }
 
+/* A query is a repeat only on the connection that still waits for its acknowledgement. */
+static bool repeats(const struct ledger_entry *e, const struct handover_party *party)
+{
+    return !e->query || !e->accepted || e->connection == party->connection;
+}
+
+static uint32_t enter(struct handover *h, const unsigned char key[16], bool query, const struct handover_party *party)
+{
+    uint32_t entry = ledger_add(&h->ledger, key);
+    if (entry != LEDGER_NONE) {
+        struct ledger_entry *e = ledger_at(&h->ledger, entry);
+        e->connection = party->connection;
+        e->ticket = party->ticket;
+        e->query = query;
+    }
+    return entry;
+}
+
 enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct astm_message *m,
                             const char *link, const char *peer)
 {
     unsigned char key[16];
     uint32_t entry = LEDGER_NONE;
-    if (!astm_message_query(m) && !party->owed) {
+    if (!party->owed) {
         astm_message_key(m, key);
         entry = ledger_find(&h->ledger, key);
-        if (entry != LEDGER_NONE)
-            return offer_again(h, entry, party);
+    }
+    if (entry != LEDGER_NONE) {
+        struct ledger_entry *e = ledger_at(&h->ledger, entry);
+        if (repeats(e, party))
+            return offer_again(h, e, party);
+        ledger_forget(&h->ledger, entry);
     }
     if (h->error || (h->limit && h->offered >= h->limit)) {
         struct envelope nothing = {"", "", "", "", NULL, 0};
@@ -257,13 +278,9 @@ enum verdict handover_offer(struct handover *h, const struct handover_party *par
             strand(h, party, m, &nothing);
         return VERDICT_LATER;
     }
-    if (!astm_message_query(m) && !party->owed) {
-        entry = ledger_add(&h->ledger, key);
-        if (entry == LEDGER_NONE)
-            return VERDICT_LATER;
-        ledger_at(&h->ledger, entry)->connection = party->connection;
-        ledger_at(&h->ledger, entry)->ticket = party->ticket;
-    }
+    entry = party->owed ? LEDGER_NONE : enter(h, key, astm_message_query(m), party);
+    if (!party->owed && entry == LEDGER_NONE)
+        return VERDICT_LATER;
     if (create_job(h, party, entry, m, link, peer))
         return VERDICT_WAIT;
     if (entry != LEDGER_NONE)
@@ -292,8 +309,7 @@ bool handover_full(const struct handover *h)
 
 void handover_acknowledged(struct handover *h, uint64_t connection, uint64_t first, uint64_t last, bool proven)
 {
-    if (proven || !h->ledger.window)
-        ledger_prove(&h->ledger, connection, first, last);
+    ledger_acknowledged(&h->ledger, connection, first, last, proven);
 }
 
 /* ---- writing ---- */

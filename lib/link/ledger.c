@@ -106,13 +106,14 @@ void ledger_accept(struct ledger *l, uint32_t entry)
         ledger_forget(l, oldest(l));
 }
 
-void ledger_prove(struct ledger *l, uint64_t connection, uint64_t first, uint64_t last)
+void ledger_acknowledged(struct ledger *l, uint64_t connection, uint64_t first, uint64_t last, bool proven)
 {
     if (!l->accepted)
         return;
     for (uint32_t i = 0; i < l->capacity; i++) {
         const struct ledger_entry *e = &l->entries[i];
-        if (e->used && e->accepted && e->connection == connection && e->ticket >= first && e->ticket <= last)
+        bool over = proven || e->query || !l->window;
+        if (over && e->used && e->accepted && e->connection == connection && e->ticket >= first && e->ticket <= last)
             ledger_forget(l, i);
     }
 }

@@ -14,6 +14,7 @@ struct ledger_entry {
     uint64_t connection, ticket; /* where it was offered last */
     uint32_t next;               /* in its chain, or in the list of free ones */
     bool used, accepted;
+    bool query;                  /* it is known only until its acknowledgement is sent */
     uint64_t age;                /* counts up; the oldest accepted one goes first */
 };
 
@@ -43,9 +44,9 @@ void ledger_accept(struct ledger *ledger, uint32_t entry);
 /* It was refused, or need not be known any more. */
 void ledger_forget(struct ledger *ledger, uint32_t entry);
 
-/* Forgets the accepted ones that were offered last on that connection with these tickets: their acknowledgement has
- * arrived. */
-void ledger_prove(struct ledger *ledger, uint64_t connection, uint64_t first, uint64_t last);
+/* The acknowledgement of the accepted ones that were offered last on that connection with these tickets was sent, or
+ * (proven) has arrived: forgets those that need not be known any more. */
+void ledger_acknowledged(struct ledger *ledger, uint64_t connection, uint64_t first, uint64_t last, bool proven);
 
 void ledger_free(struct ledger *ledger);
 
