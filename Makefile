@@ -21,7 +21,7 @@ PAGES := $(sort $(wildcard man/*.[1-9]))
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*_test.c))
 PEER_SOURCES := $(sort $(wildcard tests/peer/*.c))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/*.c))
-BENCH := $(wildcard tests/bench/run)
+BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
 
 comma := ,
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -32,6 +32,7 @@ BINS := $(PROGRAMS:%=$(BUILD)/bin/%)
 UNITS := $(call programs,$(UNIT_SOURCES))
 PEERS := $(call programs,$(PEER_SOURCES))
 FUZZERS := $(call programs,$(FUZZ_SOURCES))
+BENCHES := $(call programs,$(BENCH_SOURCES))
 
 # Flags. Those of the user (CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS) come last and are never assigned here.
 # $(call probe,FLAGS): those of FLAGS that this compiler and its linker take without a word
@@ -83,7 +84,7 @@ endef
 
 $(BUILD)/bin/%: $(BUILD)/obj/cmd/%.o $(SHARED) $(LIB) $(BUILD)/flags
 	$(link)
-$(UNITS) $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/%.o $(SHARED) $(LIB) $(BUILD)/flags
+$(UNITS) $(FUZZERS) $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(SHARED) $(LIB) $(BUILD)/flags
 	$(link)
 $(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/flags
 	$(link)
@@ -119,11 +120,8 @@ run-fuzzers: $(FUZZERS)
 	done
 endif
 
-ifneq ($(BENCH),)
-.PHONY: bench
-bench: all  ## how fast
+bench: all $(BENCHES)  ## how fast, as ratios to other programs of this machine
 	@tests/bench/run $(BUILD)
-endif
 
 # What install writes, below $(DESTDIR)$(PREFIX); uninstall removes exactly this.
 section = $(subst .,,$(suffix $(1)))
@@ -155,11 +153,11 @@ clean:  ## remove what was built
 	rm -rf $(BUILD)
 
 help:  ## this list
-	@awk -F ': *[^#]*  ## ' '/^[a-z-]+:.*  ## / && !(" $(if $(FUZZERS),,fuzz) $(if $(BENCH),,bench) " ~ " " $$1 " ") \
+	@awk -F ': *[^#]*  ## ' '/^[a-z-]+:.*  ## / && !(" $(if $(FUZZERS),,fuzz) " ~ " " $$1 " ") \
 	    { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo check check-unit check-pure check-san install uninstall dist clean help FORCE
+.PHONY: all demo bench check check-unit check-pure check-san install uninstall dist clean help FORCE
 FORCE:
 
 -include $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(SHARED_SOURCES) $(PROGRAMS:%=cmd/%.c) $(UNIT_SOURCES) \
-    $(PEER_SOURCES) $(FUZZ_SOURCES)))
+    $(PEER_SOURCES) $(FUZZ_SOURCES) $(BENCH_SOURCES)))

@@ -13,41 +13,46 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char help[] =
-    "usage: instsim astm [OPTION ...] ENDPOINT [FILE ...]\n"
-    "\n"
-    "Is an ASTM instrument (LIS01/LIS02, E1381/E1394): connects, sends the messages of the\n"
-    "files (framed captures or bare records) or made-up ones, each in a session of its own,\n"
-    "and says on stderr what became of them. What the other side sends is acknowledged and\n"
-    "printed on stdout.\n"
-    "\n"
-    "ENDPOINT is HOST:PORT or dial:HOST:PORT, listen:HOST:PORT, unix:PATH, fd:N, or - to\n"
-    "print the messages instead of sending them.\n"
-    "\n"
-    "      --profile NAME      chemistry, hematology, coagulation, urinalysis, immunoassay,\n"
-    "                          bloodgas or molecular\n"
-    "      --seed S            same seed, same bytes (1)\n"
-    "  -c, --count N           how many messages (1; of files: each once)\n"
-    "      --attempts N        how often a message is tried before it is given up (5)\n"
-    "      --size N            most bytes of text in a frame (240)\n"
-    "      --whole             one run of ETB frames a message, not an ETX frame a record\n"
-    "      --checksum WHICH    std (default), noterm, stx, xor or none\n"
-    "      --role ROLE         instrument (default) or host: who wins a contention\n"
-    "      --timers LIST       reply=15,receive=30,busy=10,contention=20\n"
-    "      --retry MIN,FACTOR,MAX  waits between dials (5,1.5,600)\n"
-    "      --max-retries N     give the dial up after N retries (never)\n"
-    "  -o, --output FORMAT     of what comes back: message (default), record, result, tsv,\n"
-    "                          frame, text or raw\n"
-    "  -n, --name NAME         the link's name in the output (the endpoint as written)\n"
-    "  -R, --ready-fd FD       when all is bound, write a line for each endpoint to FD\n"
-    "  -q, --quiet             errors only\n"
-    "  -v, --verbose           more; twice: every frame\n"
-    "  -h, --help              this text\n"
-    "  -V, --version           the version\n"
-    "\n"
-    "Exit status: 0 all were accepted, 1 some were given up, 64 usage, 66 no such input,\n"
-    "69 could not connect, or none was accepted, 71 operating system, 74 output failed,\n"
-    "77 not permitted. See instsim(1).\n";
+static const char help[] = "usage: instsim astm [OPTION ...] ENDPOINT [FILE ...]\n"
+                           "\n"
+                           "Is an ASTM instrument (LIS01/LIS02, E1381/E1394): connects, sends the messages of the\n"
+                           "files (framed captures or bare records) or made-up ones, each in a session of its own,\n"
+                           "and says on stderr what became of them. What the other side sends is acknowledged and\n"
+                           "printed on stdout.\n"
+                           "\n"
+                           "ENDPOINT is HOST:PORT or dial:HOST:PORT, listen:HOST:PORT, unix:PATH, fd:N, or - to\n"
+                           "print the messages instead of sending them.\n"
+                           "\n"
+                           "      --profile NAME      chemistry, hematology, coagulation, urinalysis, immunoassay,\n"
+                           "                          bloodgas or molecular\n"
+                           "      --seed S            same seed, same bytes (1)\n"
+                           "  -c, --count N           how many messages (1; of files: each once)\n"
+                           "      --attempts N        how often a message is tried before it is given up (5)\n"
+                           "      --size N            most bytes of text in a frame (240)\n"
+                           "      --whole             one run of ETB frames a message, not an ETX frame a record\n"
+                           "      --checksum WHICH    std (default), noterm, stx, xor or none\n"
+                           "      --role ROLE         instrument (default) or host: who wins a contention\n"
+                           "      --timers LIST       reply=15,receive=30,busy=10,contention=20\n"
+                           "      --retry MIN,FACTOR,MAX  waits between dials (5,1.5,600)\n"
+                           "      --max-retries N     give the dial up after N retries (never)\n"
+                           "  -o, --output FORMAT     of what comes back: message (default), record, result, tsv,\n"
+                           "                          frame, text or raw\n"
+                           "  -n, --name NAME         the link's name in the output (the endpoint as written)\n"
+                           "  -R, --ready-fd FD       when all is bound, write a line for each endpoint to FD\n"
+                           "  -q, --quiet             errors only\n"
+                           "  -v, --verbose           more; twice: every frame\n"
+                           "  -h, --help              this text\n"
+                           "  -V, --version           the version\n"
+                           "\n"
+                           "Exit status: 0 all were accepted, 1 some were given up, 64 usage, 66 no such input,\n"
+                           "69 could not connect, or none was accepted, 71 operating system, 74 output failed,\n"
+                           "77 not permitted. See instsim(1).\n";
+
+enum {
+    STOP_MS = 3000, /* for the last words once all is sent */
+    DEDUP = 1000,
+    MAX_CONNECTIONS = 64,
+};
 
 /* The messages to send, and how far that has got. */
 struct simulation {
@@ -60,13 +65,12 @@ struct simulation {
     uint64_t seed, count, attempts;
     const char *name;
     int ready_fd, status;
-    struct bytes texts;  /* the files' messages, one behind the other */
-    struct bytes ends;   /* size_t: where each ends */
-    struct bytes text;   /* the message being sent */
+    struct bytes texts; /* the files' messages, one behind the other */
+    struct bytes ends;  /* size_t: where each ends */
+    struct bytes text;  /* the message being sent */
     uint64_t index, tries;
     uint64_t accepted, given_up;
     struct connection *current;
-    bool finished, unreachable;
 };
 
 /* ---- messages ---- */
@@ -83,26 +87,33 @@ static size_t end_of(const struct simulation *s, size_t message)
     return end;
 }
 
-/* A message of the files; after the first pass its control id (H.3) is a fresh one. */
+/* Appends the header record with another control id (H.3): its own, and the number of the pass behind it. */
+static bool fresh_header(struct bytes *out, struct astm_slice header, const struct astm_delimiters *d, uint64_t pass)
+{
+    struct astm_slice delimiters = astm_field(header, d, 2), id = astm_field(header, d, 3);
+    const unsigned char *rest = delimiters.p + delimiters.n, *end = header.p + header.n;
+    size_t head = (size_t)(rest - header.p);
+    if (rest < end)
+        rest += 1 + id.n;
+    return bytes_append(out, header.p, head) && bytes_append(out, &d->field, 1) && bytes_append(out, id.p, id.n) &&
+           bytes_printf(out, "-%llu", (unsigned long long)pass + 1) && bytes_append(out, rest, (size_t)(end - rest));
+}
+
+/* A message of the files; after the first pass its control id is a fresh one. */
 static bool file_message(struct simulation *s, uint64_t index)
 {
     size_t n = files_messages(s), message = (size_t)(index % n);
-    size_t from = message ? end_of(s, message - 1) : 0, len = end_of(s, message) - from;
+    size_t from = message ? end_of(s, message - 1) : 0, len = end_of(s, message) - from, at = 0;
     const unsigned char *text = s->texts.data + from;
     uint64_t pass = index / n;
-    if (!pass || !astm_is_header(text, len))
-        return bytes_append(&s->text, text, len);
-    struct astm_delimiters d = astm_delimiters_of(text, len);
-    size_t at = 0;
-    struct astm_slice header;
-    astm_record_next(text, len, &at, &header);
-    struct astm_slice id = astm_field(header, &d, 3), own = astm_field(header, &d, 2);
-    size_t head = (size_t)(own.p + own.n - text), behind = head;
-    if (behind < header.n)
-        behind += 1 + id.n;
-    return bytes_append(&s->text, text, head) && bytes_printf(&s->text, "%c%.*s", d.field, (int)id.n, (const char *)id.p) &&
-           bytes_printf(&s->text, "-%llu", (unsigned long long)pass + 1) &&
-           bytes_append(&s->text, text + behind, len - behind);
+    struct astm_slice header = {text, 0};
+    if (pass && astm_is_header(text, len)) {
+        struct astm_delimiters d = astm_delimiters_of(text, len);
+        astm_record_next(text, len, &at, &header);
+        if (!fresh_header(&s->text, header, &d, pass))
+            return false;
+    }
+    return bytes_append(&s->text, text + header.n, len - header.n);
 }
 
 /* Puts message `index` into s->text. */
@@ -190,25 +201,25 @@ static bool read_file(struct simulation *s, const char *name)
 
 /* ---- sending ---- */
 
-static void finish(struct simulation *s, int64_t now)
+static void stop(struct simulation *s, int64_t now)
 {
-    if (s->finished)
-        return;
-    s->finished = true;
-    hub_stop(&s->hub, 3000, now);
+    hub_stop(&s->hub, STOP_MS, now);
 }
 
 /* Sends the message that is due, not before `when`. */
 static void send_message(struct simulation *s, int64_t now, int64_t when)
 {
     if (s->index == s->count) {
-        finish(s, now);
+        stop(s, now);
+    } else if (!s->current || s->hub.stopping) {
         return;
+    } else if (!make_message(s, s->index)) {
+        log_line(LOG_ERROR, "memory is exhausted");
+        s->status = STATUS_SYSTEM;
+        stop(s, now);
+    } else {
+        connection_send(s->current, s->text.data, s->text.len, when);
     }
-    if (!s->current || s->finished)
-        return;
-    if (!make_message(s, s->index) || !connection_send(s->current, s->text.data, s->text.len, when))
-        log_line(LOG_ERROR, "message %llu cannot be sent", (unsigned long long)s->index + 1);
 }
 
 static void give_up(struct simulation *s, const struct astm_event *event)
@@ -220,31 +231,42 @@ static void give_up(struct simulation *s, const struct astm_event *event)
     s->tries = 0;
 }
 
+static void on_accepted(struct simulation *s, const struct astm_event *event)
+{
+    log_line(LOG_EVENT, "message %llu accepted, %u frames", (unsigned long long)s->index + 1, event->frames);
+    s->accepted++;
+    s->index++;
+    s->tries = 0;
+}
+
+static void on_failed(struct simulation *s, const struct astm_event *event)
+{
+    s->tries++;
+    log_line(LOG_EVENT, "message %llu not accepted: %s (frame %u, attempt %llu)", (unsigned long long)s->index + 1,
+             astm_outcome_name(event->outcome), event->frame, (unsigned long long)s->tries);
+    if (s->tries >= s->attempts)
+        give_up(s, event);
+}
+
 static void on_done(void *context, struct connection *c, const struct astm_event *event, int64_t now)
 {
     struct simulation *s = context;
     int64_t when = now;
     if (c != s->current)
         return;
-    bool stopped_us = event->outcome == ASTM_INTERRUPTED || event->outcome == ASTM_YIELDED;
-    if (event->outcome == ASTM_SENT) {
-        log_line(LOG_EVENT, "message %llu accepted, %u frames", (unsigned long long)s->index + 1, event->frames);
-        s->accepted++;
-        s->index++;
-        s->tries = 0;
-    } else if (stopped_us) {
+    switch (event->outcome) {
+    case ASTM_SENT:
+        on_accepted(s, event);
+        break;
+    case ASTM_INTERRUPTED:
+    case ASTM_YIELDED:
         log_line(LOG_EVENT, "message %llu %s: sent again", (unsigned long long)s->index + 1,
                  astm_outcome_name(event->outcome));
-    } else {
-        s->tries++;
-        log_line(LOG_EVENT, "message %llu not accepted: %s (frame %u, attempt %llu)", (unsigned long long)s->index + 1,
-                 astm_outcome_name(event->outcome), event->frame, (unsigned long long)s->tries);
-        if (s->tries >= s->attempts)
-            give_up(s, event);
-        when = now + s->hub_config.astm.busy_ms;
+        break;
+    default:
+        on_failed(s, event);
+        when += s->hub_config.astm.busy_ms;
     }
-    if (event->outcome == ASTM_UNSENT && s->index < s->count)
-        return;
     send_message(s, now, when);
 }
 
@@ -260,16 +282,11 @@ static void on_up(void *context, struct connection *c, int64_t now)
 static void on_down(void *context, struct connection *c, int64_t now)
 {
     struct simulation *s = context;
-    (void)now;
-    if (c == s->current)
-        s->current = NULL;
-}
-
-static void on_unreachable(void *context, int64_t now)
-{
-    struct simulation *s = context;
-    s->unreachable = true;
-    finish(s, now);
+    if (c != s->current)
+        return;
+    s->current = hub_any(&s->hub);
+    if (s->current)
+        send_message(s, now, now);
 }
 
 static int print_messages(struct simulation *s)
@@ -286,30 +303,31 @@ static int print_messages(struct simulation *s)
     return fflush(stdout) == EOF ? STATUS_IO : STATUS_DONE;
 }
 
+/* What became of all messages, as an exit status. status: that of the run. */
 static int summary(const struct simulation *s, int status)
 {
+    uint64_t unsent = s->count - s->accepted - s->given_up;
     log_line(LOG_EVENT, "%llu accepted, %llu given up", (unsigned long long)s->accepted,
              (unsigned long long)s->given_up);
-    if (status)
-        return status;
-    if (s->unreachable || (s->given_up && !s->accepted))
+    if (s->status || (status && status != STATUS_UNREACHABLE))
+        return s->status ? s->status : status;
+    if (s->hub.signals)
+        return STATUS_DONE;
+    if (!s->accepted)
         return STATUS_UNREACHABLE;
-    return s->given_up ? STATUS_DEFECTIVE : STATUS_DONE;
+    return unsent || s->given_up ? STATUS_DEFECTIVE : STATUS_DONE;
 }
 
 static int run(struct simulation *s, const char *endpoint)
 {
-    struct hub_hooks hooks = {s, on_up, on_down, on_done, on_unreachable};
-    handover_open(&s->handover, &s->format, 1000, 0);
+    struct hub_hooks hooks = {s, on_up, on_down, on_done};
+    handover_open(&s->handover, &s->format, DEDUP, 0);
     s->hub_config.wire = s->format.format == VIEW_FRAME;
     if (!hub_open(&s->hub, &s->hub_config, &hooks, &s->handover)) {
         log_line(LOG_ERROR, "signals: %s", strerror(errno));
-        return STATUS_SYSTEM;
-    }
-    if (add_endpoint(&s->hub, &s->program, endpoint, s->name, false, &s->status)) {
-        if (s->ready_fd >= 0)
-            hub_announce(&s->hub, s->ready_fd);
-        s->status = summary(s, status_of_end(&s->hub, hub_run(&s->hub)));
+        s->status = STATUS_SYSTEM;
+    } else if (add_endpoint(&s->hub, &s->program, endpoint, s->name, false, &s->status)) {
+        s->status = summary(s, run_hub(&s->hub, s->ready_fd));
     }
     hub_close(&s->hub);
     handover_close(&s->handover);
@@ -433,11 +451,10 @@ static bool prepare(struct simulation *s, char **files, int n)
 
 int main(int argc, char **argv)
 {
-    static struct simulation s = {.program = {.name = "instsim", .help = help}, .seed = 1, .attempts = 5, .ready_fd = -1};
-    struct listener defaults;
-    listener_init(&defaults, "instsim", help);
-    s.hub_config = defaults.hub;
-    s.hub_config.astm = astm_link_defaults(ASTM_INSTRUMENT);
+    static struct simulation s = {
+        .program = {.name = "instsim", .help = help}, .seed = 1, .attempts = 5, .ready_fd = -1};
+    s.hub_config = hub_defaults(ASTM_INSTRUMENT);
+    s.hub_config.max_connections = MAX_CONNECTIONS;
     log_open("instsim", LOG_EVENT, false);
     if (!read_options(&s, argc, argv))
         return s.status;
@@ -446,7 +463,7 @@ int main(int argc, char **argv)
     if (argc - optind < 2)
         return program_usage(&s.program, "no endpoint; try 'instsim astm 127.0.0.1:4000 --profile chemistry'");
     const char *endpoint = argv[optind + 1];
-    if (prepare(&s, argv + optind + 2, argc - optind - 2))
+    if (standard_open(&s.status) && prepare(&s, argv + optind + 2, argc - optind - 2))
         s.status = strcmp(endpoint, "-") == 0 ? print_messages(&s) : run(&s, endpoint);
     bytes_free(&s.texts);
     bytes_free(&s.ends);

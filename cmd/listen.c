@@ -11,9 +11,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { INHERITED_MAX = 1024 };
+
 enum {
-    POSITIONAL = 256, CHARSET, CHECKSUM, FRAME_NUMBERS, ROLE, TIMERS, MESSAGE_TIMEOUT, IDLE_TIMEOUT, MAX_MESSAGE,
-    MAX_BUFFER, MAX_CONNECTIONS, CONNECT_TIMEOUT, RETRY, MAX_RETRIES, DEDUP, REJECTS, PASSWORD,
+    POSITIONAL = 256,
+    CHARSET,
+    CHECKSUM,
+    FRAME_NUMBERS,
+    ROLE,
+    TIMERS,
+    MESSAGE_TIMEOUT,
+    IDLE_TIMEOUT,
+    MAX_MESSAGE,
+    MAX_BUFFER,
+    MAX_CONNECTIONS,
+    CONNECT_TIMEOUT,
+    RETRY,
+    MAX_RETRIES,
+    DEDUP,
+    REJECTS,
+    PASSWORD,
 };
 
 static const struct option options[] = {
@@ -49,18 +66,7 @@ void listener_init(struct listener *l, const char *name, const char *help)
 {
     *l = (struct listener){
         .program = {.name = name, .help = help},
-        .hub =
-            {
-                .astm = astm_link_defaults(ASTM_HOST),
-                .max_connections = 1024,
-                .max_buffer = (size_t)256 << 20,
-                .connect_ms = 10000,
-                .retry_min_ms = 5000,
-                .retry_max_ms = 600000,
-                .retry_factor = 1.5,
-                .max_retries = UINT64_MAX,
-                .grace_ms = 10000,
-            },
+        .hub = hub_defaults(ASTM_HOST),
         .dedup = 1000,
         .ready_fd = -1,
     };
@@ -73,7 +79,8 @@ static bool timer(const char *text, size_t n, const char *name, int64_t *ms)
 {
     char value[32];
     size_t name_len = strlen(name);
-    if (n <= name_len || n - name_len - 1 >= sizeof value || strncmp(text, name, name_len) != 0 || text[name_len] != '=')
+    if (n <= name_len || n - name_len - 1 >= sizeof value || strncmp(text, name, name_len) != 0 ||
+        text[name_len] != '=')
         return false;
     memcpy(value, text + name_len + 1, n - name_len - 1);
     value[n - name_len - 1] = 0;
@@ -86,8 +93,8 @@ bool option_timers(const struct program *program, const char *text, struct astm_
         size_t n = strcspn(p, ",");
         if (!timer(p, n, "reply", &config->reply_ms) && !timer(p, n, "receive", &config->receive_ms) &&
             !timer(p, n, "busy", &config->busy_ms) && !timer(p, n, "contention", &config->contention_ms)) {
-            *status = program_usage(program, "--timers: '%.*s' is none of reply=, receive=, busy=, contention= and a time",
-                                    (int)n, p);
+            *status = program_usage(
+                program, "--timers: '%.*s' is none of reply=, receive=, busy=, contention= and a time", (int)n, p);
             return false;
         }
         if (!p[n])
@@ -139,20 +146,22 @@ static bool option_any(struct listener *l, const char *text)
 
 static bool option_password(struct listener *l, const char *file)
 {
-    char text[256];
+    size_t size = 0;
     FILE *f = fopen(file, "re");
-    if (!f || !fgets(text, sizeof text, f)) {
-        log_line(LOG_ERROR, "--password: %s: %s", file, f ? "it is empty" : strerror(errno));
-        l->status = STATUS_NO_INPUT;
-        if (f)
-            fclose(f);
-        return false;
-    }
-    fclose(f);
-    text[strcspn(text, "\r\n")] = 0;
     free(l->password);
-    l->hub.password = l->password = strdup(text);
-    return l->password != NULL;
+    l->password = NULL;
+    if (f && getline(&l->password, &size, f) > 0) {
+        l->password[strcspn(l->password, "\r\n")] = 0;
+        l->hub.password = l->password;
+        fclose(f);
+        return true;
+    }
+    bool denied = errno == EACCES;
+    log_line(LOG_ERROR, "--password: %s: %s", file, f && !ferror(f) ? "it is empty" : strerror(errno));
+    l->status = !f && denied ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT;
+    if (f)
+        fclose(f);
+    return false;
 }
 
 static bool option_number(struct listener *l, const char *option, uint64_t max, uint64_t *number)
@@ -161,7 +170,8 @@ static bool option_number(struct listener *l, const char *option, uint64_t max, 
         return false;
     if (*number <= max)
         return true;
-    l->status = program_usage(&l->program, "%s: %s is too much; %llu is the most", option, optarg, (unsigned long long)max);
+    l->status =
+        program_usage(&l->program, "%s: %s is too much; %llu is the most", option, optarg, (unsigned long long)max);
     return false;
 }
 
@@ -176,9 +186,12 @@ static bool option_connections(struct listener *l)
 
 bool option_ready_fd(const struct program *program, const char *text, int *fd, int *status)
 {
-    if (parse_int_range(text, 0, 1 << 20, fd) && fcntl(*fd, F_GETFD) >= 0)
+    if (!parse_int_range(text, 0, 1 << 20, fd) || fcntl(*fd, F_GETFD) < 0)
+        *status = program_usage(program, "--ready-fd: %s is no open descriptor", text);
+    else if (*fd == STDOUT_FILENO)
+        *status = program_usage(program, "--ready-fd: 1 is stdout, where nothing but data goes");
+    else
         return true;
-    *status = program_usage(program, "--ready-fd: %s is no open descriptor", text);
     return false;
 }
 
@@ -251,28 +264,49 @@ bool listener_options(struct listener *l, int argc, char **argv)
 
 /* ---- running ---- */
 
+/* Whether that descriptor is the same as stdout. */
+static bool is_stdout(int fd)
+{
+    struct stat one, other;
+    return fd >= 0 && fstat(fd, &one) == 0 && fstat(STDOUT_FILENO, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
 bool add_endpoint(struct hub *hub, const struct program *program, const char *text, const char *name, bool listener,
                   int *status)
 {
-    static const int statuses[] = {STATUS_DONE, STATUS_USAGE, STATUS_UNREACHABLE, STATUS_NOT_PERMITTED, STATUS_SYSTEM};
+    static const int statuses[] = {
+        [HUB_USAGE] = STATUS_USAGE,
+        [HUB_UNREACHABLE] = STATUS_UNREACHABLE,
+        [HUB_NO_SUCH_ADDRESS] = STATUS_UNREACHABLE,
+        [HUB_NOT_PERMITTED] = STATUS_NOT_PERMITTED,
+        [HUB_SYSTEM] = STATUS_SYSTEM,
+    };
     struct endpoint endpoint;
+    struct hub_failure failure;
     const char *wrong;
-    char why[512];
     if (!endpoint_parse(text, listener, &endpoint, &wrong)) {
         *status = program_usage(program, "'%s' is no endpoint: %s", text, wrong);
         return false;
     }
-    enum hub_error error = hub_add(hub, &endpoint, name ? name : text, why, sizeof why);
-    if (error == HUB_FINE)
+    if (is_stdout(endpoint.fd)) {
+        *status = program_usage(program, "%s is the link and stdout at once: records and answers would mix", text);
+        return false;
+    }
+    if (hub_add(hub, &endpoint, name ? name : text, &failure))
         return true;
-    log_line(LOG_ERROR, "%s", why);
-    *status = statuses[error];
+    log_line(LOG_ERROR, "%s", failure.why);
+    *status = statuses[failure.error];
     return false;
 }
 
-int status_of_end(const struct hub *hub, enum hub_end end)
+int run_hub(struct hub *hub, int ready_fd)
 {
-    switch (end) {
+    if (ready_fd >= 0)
+        hub_announce(hub, ready_fd);
+    switch (hub_run(hub)) {
+    case HUB_GIVEN_UP:
+        return STATUS_UNREACHABLE;
     case HUB_IO:
         return STATUS_IO;
     case HUB_FAILED:
@@ -284,51 +318,7 @@ int status_of_end(const struct hub *hub, enum hub_end end)
     }
 }
 
-/* How many sockets the service manager has passed, from descriptor 3 on. */
-static int inherited_sockets(void)
-{
-    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-    uint64_t number;
-    int n = 0;
-    if (pid && fds && parse_count(pid, &number) && number == (uint64_t)getpid() && !parse_int_range(fds, 1, 1024, &n))
-        n = 0;
-    unsetenv("LISTEN_PID");
-    unsetenv("LISTEN_FDS");
-    unsetenv("LISTEN_FDNAMES");
-    return n;
-}
-
-/* Whether that descriptor is the same as stdout. */
-static bool is_stdout(const char *endpoint)
-{
-    struct stat one, other;
-    int fd;
-    return strncmp(endpoint, "fd:", 3) == 0 && parse_int_range(endpoint + 3, 0, 1 << 20, &fd) && fstat(fd, &one) == 0 &&
-           fstat(STDOUT_FILENO, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
-static bool add_all(struct listener *l, struct hub *hub, char **endpoints, int n, int inherited)
-{
-    static char texts[1024][16];
-    for (int i = 0; i < n; i++) {
-        if (is_stdout(endpoints[i])) {
-            l->status = program_usage(&l->program, "%s is the link and stdout at once: records and answers would mix",
-                                      endpoints[i]);
-            return false;
-        }
-        if (!add_endpoint(hub, &l->program, endpoints[i], l->name, true, &l->status))
-            return false;
-    }
-    for (int i = 0; !n && i < inherited; i++) {
-        snprintf(texts[i], sizeof texts[i], "fd:%d", 3 + i);
-        if (!add_endpoint(hub, &l->program, texts[i], l->name, true, &l->status))
-            return false;
-    }
-    return true;
-}
-
-/* Sockets must not come to lie on 0, 1 or 2. False: stdout is closed. */
-static bool standard_open(void)
+bool standard_open(int *status)
 {
     bool out = fcntl(STDOUT_FILENO, F_GETFD) >= 0;
     int fd;
@@ -337,41 +327,94 @@ static bool standard_open(void)
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);
-    return out;
+    if (out)
+        return true;
+    log_line(LOG_ERROR, "stdout is closed");
+    *status = STATUS_IO;
+    return false;
 }
 
-int listener_run(struct listener *l, char **endpoints, int n)
+/* How many sockets the service manager has passed, from descriptor 3 on. */
+static int inherited_sockets(void)
+{
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+    uint64_t number;
+    int n = 0;
+    if (pid && fds && parse_count(pid, &number) && number == (uint64_t)getpid() &&
+        !parse_int_range(fds, 1, INHERITED_MAX, &n))
+        n = 0;
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    return n;
+}
+
+static bool add_all(struct listener *l, struct hub *hub, char **endpoints, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!add_endpoint(hub, &l->program, endpoints[i], l->name, true, &l->status))
+            return false;
+    return true;
+}
+
+static bool add_inherited(struct listener *l, struct hub *hub, int n)
+{
+    static char texts[INHERITED_MAX][16];
+    for (int i = 0; i < n; i++) {
+        snprintf(texts[i], sizeof texts[i], "fd:%d", 3 + i);
+        if (!add_endpoint(hub, &l->program, texts[i], l->name, true, &l->status))
+            return false;
+    }
+    return true;
+}
+
+/* The rejects file has to be there when it is needed. */
+static bool rejects_open(struct listener *l)
+{
+    int fd = l->rejects ? open(l->rejects, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 || !l->rejects)
+        return true;
+    log_line(LOG_ERROR, "--rejects: %s: %s", l->rejects, strerror(errno));
+    l->status = STATUS_CANNOT_CREATE;
+    return false;
+}
+
+static bool usage_fits(struct listener *l, int n)
+{
+    if (!n)
+        l->status = program_usage(&l->program, "no endpoint; try a port, as in '%s 4000'", l->program.name);
+    else if (l->name && n > 1)
+        l->status = program_usage(&l->program, "--name is for one endpoint; there are several");
+    return n && (!l->name || n == 1);
+}
+
+static void listen_and_print(struct listener *l, char **endpoints, int n, int inherited)
 {
     static struct hub hub;
     static struct handover handover;
-    int inherited = inherited_sockets();
-    if (!standard_open()) {
-        log_line(LOG_ERROR, "stdout is closed");
-        return STATUS_IO;
-    }
-    if (!n && !inherited)
-        return program_usage(&l->program, "no endpoint; try a port, as in '%s 4000'", l->program.name);
-    if (l->name && n + (n ? 0 : inherited) > 1)
-        return program_usage(&l->program, "--name is for one endpoint; there are several");
-    hub_raise_limit(l->hub.max_connections);
     handover_open(&handover, &l->format, (uint32_t)l->dedup, l->count);
     handover.rejects = l->rejects;
     l->hub.wire = l->format.format == VIEW_FRAME;
     if (!hub_open(&hub, &l->hub, NULL, &handover)) {
         log_line(LOG_ERROR, "signals: %s", strerror(errno));
-        return STATUS_SYSTEM;
-    }
-    int status;
-    if (add_all(l, &hub, endpoints, n, inherited)) {
-        if (l->ready_fd >= 0)
-            hub_announce(&hub, l->ready_fd);
-        status = status_of_end(&hub, hub_run(&hub));
-    } else {
-        status = l->status;
+        l->status = STATUS_SYSTEM;
+    } else if (n ? add_all(l, &hub, endpoints, n) : add_inherited(l, &hub, inherited)) {
+        l->status = run_hub(&hub, l->ready_fd);
     }
     hub_close(&hub);
     handover_close(&handover);
+    if (log_dropped())
+        log_line(LOG_ERROR, "%llu lines of this log were dropped: nobody read them", (unsigned long long)log_dropped());
+}
+
+int listener_run(struct listener *l, char **endpoints, int n)
+{
+    int inherited = inherited_sockets();
+    if (usage_fits(l, n ? n : inherited) && standard_open(&l->status) && rejects_open(l))
+        listen_and_print(l, endpoints, n, inherited);
     charset_close(&l->charset);
     free(l->password);
-    return status;
+    return l->status;
 }

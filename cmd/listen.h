@@ -11,12 +11,12 @@ struct listener {
     struct hub_config hub;
     struct astm_view_config format;
     struct charset charset;
-    const char *name;    /* -n */
-    uint64_t count;      /* -c; 0: for ever */
+    const char *name; /* -n */
+    uint64_t count;   /* -c; 0: for ever */
     uint64_t dedup;
-    int ready_fd;        /* -R; -1: none */
+    int ready_fd; /* -R; -1: none */
     const char *rejects;
-    char *password;      /* from its file */
+    char *password; /* from its file */
     int status;
 };
 
@@ -33,8 +33,13 @@ int listener_run(struct listener *l, char **endpoints, int n);
 bool add_endpoint(struct hub *hub, const struct program *program, const char *text, const char *name, bool listener,
                   int *status);
 
-/* The exit status that a hub's end stands for. */
-int status_of_end(const struct hub *hub, enum hub_end end);
+/* Announces the hub's endpoints on ready_fd (-1: nowhere), runs it and returns the exit status that its end stands
+ * for. */
+int run_hub(struct hub *hub, int ready_fd);
+
+/* Opens what is closed of stdin, stdout and stderr on /dev/null, so that no socket comes to lie there. False: stdout
+ * was closed; it has complained, and *status says how to exit. */
+bool standard_open(int *status);
 
 /* Values of options that listeners and instsim share; each complains by itself. False: *status is 64. */
 bool option_timers(const struct program *program, const char *text, struct astm_link_config *config, int *status);

@@ -201,27 +201,26 @@ static size_t inside(struct astm_framer *f, const unsigned char *p, size_t n, st
 
 static int hexadecimal(unsigned char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    unsigned char lower = c | 0x20;
+    return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/* Behind ETX or ETB, a byte at a time. Returns 1 when the byte belongs to the frame. */
-static size_t tail(struct astm_framer *f, unsigned char c, struct astm_token *token)
+/* Behind ETX or ETB: takes what belongs to the frame. */
+static size_t tail(struct astm_framer *f, const unsigned char *p, size_t n, struct astm_token *token)
 {
-    int digit = hexadecimal(c);
-    if (!f->cr && f->digits < 2 && digit >= 0) {
-        f->value = (unsigned char)(f->value << 4 | digit);
-        f->digits++;
-        return 1;
+    for (size_t i = 0; i < n; i++) {
+        int digit = hexadecimal(p[i]);
+        if (!f->cr && f->digits < 2 && digit >= 0) {
+            f->value = (unsigned char)(f->value << 4 | digit);
+            f->digits++;
+        } else if (p[i] == ASTM_CR) {
+            f->cr = true;
+        } else {
+            finish(f, token);
+            return i + (p[i] == ASTM_LF);
+        }
     }
-    if (c == ASTM_CR) {
-        f->cr = true;
-        return 1;
-    }
-    finish(f, token);
-    return c == ASTM_LF;
+    return n;
 }
 
 size_t astm_framer_push(struct astm_framer *f, const unsigned char *bytes, size_t n, int64_t now,
@@ -229,13 +228,13 @@ size_t astm_framer_push(struct astm_framer *f, const unsigned char *bytes, size_
 {
     size_t taken = 0;
     token->kind = ASTM_TOKEN_NONE;
-    if (f->state == OUTSIDE)
+    if (f->state == OUTSIDE && f->text.data)
         bytes_free(&f->text);
     while (taken < n && token->kind == ASTM_TOKEN_NONE) {
         const unsigned char *p = bytes + taken;
         size_t step = f->state == OUTSIDE  ? outside(f, p, n - taken, token)
                       : f->state == INSIDE ? inside(f, p, n - taken, token)
-                                           : tail(f, *p, token);
+                                           : tail(f, p, n - taken, token);
         taken += step;
         f->offset += step;
     }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define NAME(name) {sizeof ",\"" name "\":" - 1, ",\"" name "\":"}
+#define NAME(name) {sizeof ",\"" name "\":" - 1, ",\"" name "\":\""}
 
 static const struct astm_name header[] = {
     NAME("type"), NAME("delimiters"), NAME("message_control_id"), NAME("access_password"), NAME("sender"),

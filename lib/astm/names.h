@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-/* A name ready to be written: `,"name":`, padded so that all of text may be copied. */
+/* A name ready to be written, `,"name":` and the quotation mark that begins a string; len counts without that mark. All
+ * of text may be copied. */
 struct astm_name {
     unsigned char len;
     char text[47];

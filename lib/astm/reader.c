@@ -1,6 +1,5 @@
 #include "astm/reader.h"
 
-#include "base/digest.h"
 #include "base/scan.h"
 
 #include <stdarg.h>
@@ -20,6 +19,12 @@ static void defect(struct astm_reader *r, uint64_t offset, const char *format, .
         r->config->defect(r->config->context, offset, text);
 }
 
+static void watch(struct astm_reader *r, const struct astm_wire *wire)
+{
+    if (r->config->wire)
+        r->config->wire(r->config->context, wire);
+}
+
 static void note(struct astm_reader *r, const char *text)
 {
     notes_once(&r->assembly.notes, r->assembly.notes_base, text);
@@ -27,8 +32,7 @@ static void note(struct astm_reader *r, const char *text)
 
 void astm_reader_init(struct astm_reader *r, const struct astm_reader_config *config)
 {
-    *r = (struct astm_reader){.config = config, .expected = -1};
-    r->last.number = -1;
+    *r = (struct astm_reader){.config = config, .expected = -1, .last.number = -1};
     astm_framer_init(&r->framer, config->checksum, config->max_message);
 }
 
@@ -36,13 +40,14 @@ void astm_reader_free(struct astm_reader *r)
 {
     astm_framer_free(&r->framer);
     astm_assembly_free(&r->assembly);
+    bytes_free(&r->last.text);
 }
 
 /* Bytes that are neither frames nor records: told of once for a whole stretch. */
 static void tell_noise(struct astm_reader *r)
 {
-    if (r->noise)
-        defect(r, r->noise_at, "noise %zu bytes are neither frame nor record", r->noise);
+    defect(r, r->noise_at, "noise %zu bytes are neither frame nor record", r->noise);
+    watch(r, &(struct astm_wire){.event = "noise", .offset = r->noise_at, .len = r->noise});
     r->noise = 0;
 }
 
@@ -61,25 +66,35 @@ static void ready(struct astm_reader *r, enum astm_assembly_result result)
     r->result = (unsigned char)result;
 }
 
-/* The message that is open, if there is one, ends here without its L record. */
-static void close_message(struct astm_reader *r)
-{
-    enum astm_assembly_result result = astm_assembly_end_record(&r->assembly);
-    if (astm_assembly_open(&r->assembly))
-        ready(r, result);
-    r->skipping = r->line_open = false;
-}
-
+/* The message that is open is left out, with all that comes of it. */
 static void forget(struct astm_reader *r, enum astm_assembly_result result)
 {
     defect(r, r->began, "too-long a message of more than %zu bytes was left out%s", r->config->max_message,
            result == ASTM_ASSEMBLY_MEMORY ? ": memory is exhausted" : "");
-    r->assembly.text.len = 0;
-    r->assembly.notes.text.len = 0;
-    r->assembly.record = 0;
-    r->assembly.headed = false;
+    astm_assembly_free(&r->assembly);
+    r->frame.from = 0;
+    r->gap = false;
     r->skipping = true;
-    r->taking = false;
+}
+
+/* What the end of a record means for its message. */
+static void end_record(struct astm_reader *r)
+{
+    enum astm_assembly_result result = astm_assembly_end_record(&r->assembly);
+    if (result == ASTM_ASSEMBLY_MEMORY)
+        forget(r, result);
+    else if (result != ASTM_ASSEMBLY_MORE)
+        ready(r, result);
+}
+
+/* The message that is open, if there is one, ends here, whether its L record has come or not. */
+static void close_message(struct astm_reader *r)
+{
+    end_record(r);
+    r->closing = r->ready && r->result == ASTM_ASSEMBLY_HEADED;
+    if (!r->ready && astm_assembly_open(&r->assembly))
+        ready(r, ASTM_ASSEMBLY_MORE);
+    r->skipping = false;
 }
 
 /* Takes text into the message that is open. Returns how many bytes went. */
@@ -89,35 +104,68 @@ static size_t take(struct astm_reader *r, const unsigned char *text, size_t n)
     size_t taken = astm_assembly_push(&r->assembly, text, n, r->config->max_message, &result);
     if (result == ASTM_ASSEMBLY_FULL || result == ASTM_ASSEMBLY_MEMORY) {
         forget(r, result);
-        return n;
-    }
-    if (result != ASTM_ASSEMBLY_MORE)
+        r->fresh = taken && (text[taken - 1] == ASTM_CR || text[taken - 1] == ASTM_LF);
+    } else if (result != ASTM_ASSEMBLY_MORE) {
         ready(r, result);
+    }
     return taken;
 }
 
-/* Goes on with the frame that is being taken. */
-static void take_rest(struct astm_reader *r)
+/* How much of a frame's text belongs to the message that is left out: up to an H record. */
+static size_t skip(struct astm_reader *r, const unsigned char *text, size_t n)
 {
-    size_t taken = take(r, r->rest, r->rest_len);
-    r->rest += taken;
-    r->rest_len -= taken;
-    if (r->ready || !r->taking)
+    size_t at = 0;
+    while (at < n) {
+        if (r->fresh && astm_is_header(text + at, n - at)) {
+            r->skipping = false;
+            r->began = r->frame.at;
+            break;
+        }
+        size_t end = at + scan_line_end(text + at, n - at);
+        r->fresh = end < n;
+        at = end + r->fresh;
+    }
+    return at;
+}
+
+/* Goes on with the frame that is being taken, up to the end of a message. */
+static void take_frame(struct astm_reader *r)
+{
+    while (r->frame.rest_len && !r->ready) {
+        size_t taken =
+            r->skipping ? skip(r, r->frame.rest, r->frame.rest_len) : take(r, r->frame.rest, r->frame.rest_len);
+        r->frame.rest += taken;
+        r->frame.rest_len -= taken;
+    }
+    if (r->ready)
         return;
-    r->taking = false;
-    if (r->frame_end != ASTM_ETX)
-        return;
-    enum astm_assembly_result result = astm_assembly_end_record(&r->assembly);
-    if (result == ASTM_ASSEMBLY_MEMORY)
-        forget(r, result);
-    else if (result != ASTM_ASSEMBLY_MORE)
-        ready(r, result);
+    r->frame.open = false;
+    if (r->frame.end == ASTM_ETX) {
+        r->fresh = true;
+        end_record(r);
+    }
+    if (r->assembly.record >= r->frame.from)
+        r->record_at = r->frame.at;
+}
+
+/* The message that was fetched is over; where does the next one begin? */
+static void begin_next(struct astm_reader *r, enum astm_assembly_result result)
+{
+    bool of_frame = r->frame.open && r->assembly.record >= r->frame.from;
+    r->began = of_frame || result != ASTM_ASSEMBLY_HEADED ? r->frame.at : r->record_at;
+    if (r->bare)
+        r->began = r->record_at;
+    astm_assembly_next(&r->assembly, result);
+    r->gap = false;
+    r->fetched = true;
 }
 
 bool astm_reader_next(struct astm_reader *r, struct astm_message *message)
 {
-    if (!r->ready && r->taking)
-        take_rest(r);
+    if (!r->ready && r->frame.open)
+        take_frame(r);
+    if (!r->ready && r->closing)
+        close_message(r);
     if (!r->ready)
         return false;
     enum astm_assembly_result result = (enum astm_assembly_result)r->result;
@@ -127,22 +175,19 @@ bool astm_reader_next(struct astm_reader *r, struct astm_message *message)
     message->complete = message->complete && !r->gap;
     message->offset = r->began;
     if (!message->complete && !r->gap)
-        defect(r, r->began, "incomplete %s", result == ASTM_ASSEMBLY_ENDED ? "records without an H record before them"
-                                                                           : "a message without L record");
-    r->gap = false;
-    astm_assembly_next(&r->assembly, result);
-    if (result == ASTM_ASSEMBLY_HEADED)
-        r->began = r->header_at;
-    r->settled = true;
+        defect(r, r->began, "incomplete %s",
+               result == ASTM_ASSEMBLY_ENDED ? "records without an H record before them"
+                                             : "a message without L record");
+    begin_next(r, result);
     return true;
 }
 
 /* What has been fetched is forgotten. */
 static void settle(struct astm_reader *r)
 {
-    if (r->settled)
+    if (r->fetched)
         astm_assembly_commit(&r->assembly);
-    r->settled = false;
+    r->fetched = false;
 }
 
 /* ---- frames ---- */
@@ -150,59 +195,50 @@ static void settle(struct astm_reader *r)
 static void report_damage(struct astm_reader *r, const struct astm_frame *f)
 {
     if (f->too_long || f->number < 0) {
-        defect(r, f->offset, "malformed-frame %s", f->too_long ? "more text than a message may have" : "no frame number");
+        defect(r, f->offset, "malformed-frame %s",
+               f->no_memory  ? "memory is exhausted"
+               : f->too_long ? "more text than a message may have"
+                             : "no frame number");
     } else if (f->given < 0) {
         defect(r, f->offset, "bad-checksum frame %d: none given, computed %02X", f->number, (unsigned)f->computed);
     } else {
         bool fits = f->fits != ASTM_CHECKSUM_NONE;
         defect(r, f->offset, "bad-checksum frame %d: given %02X, computed %02X%s%s", f->number, (unsigned)f->given,
-               (unsigned)f->computed, fits ? "; it would fit --checksum " : "", fits ? astm_checksum_name(f->fits) : "");
+               (unsigned)f->computed, fits ? "; it would fit --checksum " : "",
+               fits ? astm_checksum_name(f->fits) : "");
     }
 }
 
-static bool repeated(struct astm_reader *r, const struct astm_frame *f)
+static bool is_repeat(const struct astm_reader *r, const struct astm_frame *f)
 {
-    unsigned char digest[16];
-    struct digest d;
-    digest_init(&d);
-    digest_add(&d, f->text, f->len);
-    digest_end(&d, digest);
-    bool same = r->last.number == f->number && r->last.len == f->len && r->last.end == f->end &&
-                memcmp(r->last.digest, digest, sizeof digest) == 0;
-    r->last.number = f->number;
-    r->last.len = f->len;
-    r->last.end = f->end;
-    memcpy(r->last.digest, digest, sizeof digest);
-    return same;
+    return f->number == r->last.number && f->end == r->last.end && f->len == r->last.text.len &&
+           (!f->len || memcmp(f->text, r->last.text.data, f->len) == 0);
 }
 
-static void judge_number(struct astm_reader *r, const struct astm_frame *f, const unsigned char last_end, int last)
+/* Without memory for it, a repeat of this frame will not be known. */
+static void remember(struct astm_reader *r, const struct astm_frame *f)
+{
+    r->last.text.len = 0;
+    r->last.number = bytes_append(&r->last.text, f->text, f->len) ? f->number : -1;
+    r->last.end = f->end;
+    r->expected = (f->number + 1) % 8;
+}
+
+static void judge_number(struct astm_reader *r, const struct astm_frame *f)
 {
     bool open = astm_assembly_open(&r->assembly);
     if (r->expected < 0 || f->number == r->expected || (!open && f->number == 1))
         return;
-    notes_add(&r->assembly.notes, r->assembly.notes_base, "frame-number frame %d where %d was due", f->number,
+    notes_add(&r->assembly.notes, r->assembly.notes_base, "frame-number frame %d was taken where %d was due", f->number,
               r->expected);
-    if (last_end == ASTM_ETX && (f->number == last || f->number == 1))
+    if (r->last.end == ASTM_ETX && (f->number == r->last.number || f->number == 1))
         return;
     defect(r, f->offset, "gap frame %d where %d was due: something is missing", f->number, r->expected);
-    r->gap = true;
+    r->gap = open || !astm_is_header(f->text, f->len);
 }
 
-static void on_frame(struct astm_reader *r, const struct astm_frame *f)
+static void note_oddities(struct astm_reader *r, const struct astm_frame *f)
 {
-    bool usable = f->good || (r->config->ignore_checksum && f->number >= 0 && !f->too_long);
-    if (!f->good)
-        report_damage(r, f);
-    if (!usable)
-        return;
-    int last = r->last.number;
-    unsigned char last_end = r->last.end;
-    if (repeated(r, f)) {
-        note(r, "repeat a frame came again");
-        return;
-    }
-    judge_number(r, f, last_end, last);
     if (!f->good)
         notes_add(&r->assembly.notes, r->assembly.notes_base,
                   "bad-checksum frame %d at offset %llu: given %02X, computed %02X", f->number,
@@ -210,49 +246,72 @@ static void on_frame(struct astm_reader *r, const struct astm_frame *f)
     if (f->learned)
         notes_add(&r->assembly.notes, r->assembly.notes_base, "checksum-learned the convention is %s, not std",
                   astm_checksum_name(r->framer.convention));
-    r->expected = (f->number + 1) % 8;
-    r->bare = false;
-    if (r->skipping && !astm_is_header(f->text, f->len))
-        return;
-    r->skipping = false;
-    if (!astm_assembly_open(&r->assembly))
-        r->began = f->offset;
-    r->header_at = f->offset;
-    r->rest = f->text;
-    r->rest_len = f->len;
-    r->frame_end = f->end;
-    r->taking = true;
-    take_rest(r);
+    if (f->unpadded)
+        note(r, "unpadded-checksum a checksum came as one digit");
 }
 
-static const char *const token_names[] = {
-    [ASTM_TOKEN_NONE] = "",     [ASTM_TOKEN_ENQ] = "ENQ",     [ASTM_TOKEN_EOT] = "EOT", [ASTM_TOKEN_ACK] = "ACK",
-    [ASTM_TOKEN_NAK] = "NAK",   [ASTM_TOKEN_FRAME] = "frame", [ASTM_TOKEN_CUT] = "cut", [ASTM_TOKEN_TEXT] = "text",
-};
-
-static void watch(struct astm_reader *r, const struct astm_token *t)
+static void begin_frame(struct astm_reader *r, const struct astm_frame *f)
 {
-    if (!r->config->wire || t->kind == ASTM_TOKEN_NONE)
+    r->bare = false;
+    if (!astm_assembly_open(&r->assembly))
+        r->began = f->offset;
+    r->frame.open = true;
+    r->frame.rest = f->text;
+    r->frame.rest_len = f->len;
+    r->frame.from = r->assembly.text.len;
+    r->frame.at = f->offset;
+    r->frame.end = f->end;
+}
+
+static void on_frame(struct astm_reader *r, const struct astm_frame *f)
+{
+    if (!f->good)
+        report_damage(r, f);
+    if (!f->good && (!r->config->ignore_checksum || f->number < 0 || f->too_long))
         return;
-    bool frame = t->kind == ASTM_TOKEN_FRAME;
-    struct astm_wire wire = {.event = token_names[t->kind],
-                             .offset = t->offset,
-                             .frame = frame ? &t->frame : NULL,
-                             .len = t->kind == ASTM_TOKEN_CUT || t->kind == ASTM_TOKEN_TEXT ? t->len : 0};
-    r->config->wire(r->config->context, &wire);
+    if (is_repeat(r, f)) {
+        if (astm_assembly_open(&r->assembly))
+            note(r, "repeat a frame came again");
+        return;
+    }
+    if (!r->skipping) {
+        judge_number(r, f);
+        note_oddities(r, f);
+    }
+    remember(r, f);
+    begin_frame(r, f);
+    take_frame(r);
+}
+
+static void watch_token(struct astm_reader *r, const struct astm_token *t)
+{
+    static const char *const names[] = {
+        [ASTM_TOKEN_ENQ] = "ENQ", [ASTM_TOKEN_EOT] = "EOT",     [ASTM_TOKEN_ACK] = "ACK",
+        [ASTM_TOKEN_NAK] = "NAK", [ASTM_TOKEN_FRAME] = "frame", [ASTM_TOKEN_CUT] = "cut",
+    };
+    if (!r->config->wire)
+        return;
+    struct astm_wire wire = {.event = names[t->kind], .offset = t->offset};
+    if (t->kind == ASTM_TOKEN_FRAME)
+        wire.frame = &t->frame;
+    if (t->kind == ASTM_TOKEN_CUT)
+        wire.len = t->len;
+    watch(r, &wire);
 }
 
 static void on_token(struct astm_reader *r, const struct astm_token *t)
 {
-    watch(r, t);
+    if (t->kind == ASTM_TOKEN_NONE)
+        return;
+    if (r->noise)
+        tell_noise(r);
+    watch_token(r, t);
     switch (t->kind) {
     case ASTM_TOKEN_FRAME:
-        tell_noise(r);
         on_frame(r, &t->frame);
         break;
     case ASTM_TOKEN_ENQ:
     case ASTM_TOKEN_EOT:
-        tell_noise(r);
         close_message(r);
         r->expected = t->kind == ASTM_TOKEN_ENQ ? 1 : -1;
         r->last.number = -1;
@@ -277,121 +336,163 @@ static bool letter(unsigned char c)
     return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
 }
 
-/* How many bytes, from the beginning of a line, lie before a record or a comment. */
-static size_t leading_blanks(const unsigned char *p, size_t n)
+static bool bare_open(const struct astm_reader *r)
+{
+    return r->bare && astm_assembly_open(&r->assembly);
+}
+
+/* What lies before a line: blanks, and the LF of a CR LF. */
+static size_t push_blanks(struct astm_reader *r, const unsigned char *p, size_t n)
 {
     size_t i = 0;
+    if (*p == '\n' && bare_open(r) && r->assembly.after_cr)
+        return take(r, p, 1);
     while (i < n && blank(p[i]))
         i++;
     return i;
 }
 
-static void take_line(struct astm_reader *r, const unsigned char *p, size_t n, uint64_t offset)
+/* What the line that begins with these bytes is; whole: more of it will not come. ASTM_LINE_NONE: they are too few. */
+static enum astm_reader_line classify(const struct astm_reader *r, const unsigned char *p, size_t n, bool whole)
 {
-    if (!astm_assembly_open(&r->assembly)) {
-        note(r, "unframed the records have no frames");
-        r->began = offset;
-        r->bare = true;
-    }
-    r->header_at = offset;
-    take(r, p, n);
+    bool header = astm_is_header(p, n);
+    if (*p == '#')
+        return ASTM_LINE_COMMENT;
+    if (bare_open(r))
+        return ASTM_LINE_RECORD;
+    if (n == 1 && !whole && letter(*p))
+        return ASTM_LINE_NONE;
+    if (r->skipping && !header)
+        return ASTM_LINE_SKIPPED;
+    if (header || (letter(*p) && n > 1 && p[1] == '|' && !astm_assembly_open(&r->assembly)))
+        return ASTM_LINE_RECORD;
+    return ASTM_LINE_NOISE;
 }
 
-/* A line, or a part of one, that is complete or as long as what was pushed. */
-static void on_line(struct astm_reader *r, const unsigned char *p, size_t n, size_t shown, uint64_t offset)
+/* The line that begins at offset is a record. */
+static void begin_line(struct astm_reader *r, uint64_t offset)
 {
-    bool record = shown >= 1 && (astm_is_header(p, shown) || (letter(*p) && shown > 1 && p[1] == '|'));
-    bool open = r->bare && astm_assembly_open(&r->assembly);
-    if (r->line_open && open) {
-        take(r, p, n);
-    } else if (r->in_comment || *p == '#') {
-        r->in_comment = p[n - 1] != '\r' && p[n - 1] != '\n';
-    } else if (r->skipping && (r->line_open || !astm_is_header(p, shown))) {
-        /* the rest of a message that is too long */
-    } else if (!r->line_open && (record || open)) {
+    r->record_at = offset;
+    r->skipping = false;
+    if (astm_assembly_open(&r->assembly))
+        return;
+    if (r->noise)
         tell_noise(r);
-        r->skipping = false;
-        take_line(r, p, n, offset);
-    } else {
-        add_noise(r, offset, n);
-    }
-    r->line_open = p[n - 1] != '\r' && p[n - 1] != '\n';
+    note(r, "unframed the records came without frames");
+    r->began = offset;
+    r->bare = true;
 }
 
-/* Takes up to a line of bytes outside frames. 0: the line's beginning does not say yet what it is. */
-static size_t push_line(struct astm_reader *r, const unsigned char *p, size_t n, bool last)
+/* How many bytes, from within a line that is a record, lie before one that may be something else, or a header. */
+static size_t records(const unsigned char *p, size_t n)
 {
-    size_t skip = r->line_open ? 0 : leading_blanks(p, n);
-    if (skip && r->bare && astm_assembly_open(&r->assembly) && *p == '\n' && r->assembly.after_cr) {
-        take(r, p, 1);
-        return 1;
-    }
-    if (skip)
-        return skip;
-    if (n == 1 && !r->line_open && !last)
-        return 0;
-    size_t end = scan_line_end(p, n);
-    on_line(r, p, end + (end < n), end, r->framer.offset);
-    return end + (end < n);
+    size_t at = 0;
+    do {
+        at += scan_line_end(p + at, n - at);
+        at += at + 1 < n && p[at] == '\r' && p[at + 1] == '\n';
+        at += at < n;
+    } while (at < n && !blank(p[at]) && p[at] != '#' && p[at] != 'H');
+    return at;
 }
+
+/* Goes on with the line that is open, and with records that follow. Returns how many bytes went. */
+static size_t push_line(struct astm_reader *r, const unsigned char *p, size_t n)
+{
+    size_t end = scan_line_end(p, n), taken = end + (end < n);
+    if (r->line == ASTM_LINE_RECORD)
+        taken = take(r, p, records(p, n));
+    else if (r->line == ASTM_LINE_NOISE)
+        add_noise(r, r->framer.offset, taken);
+    if (taken && (p[taken - 1] == '\r' || p[taken - 1] == '\n'))
+        r->line = ASTM_LINE_NONE;
+    else if (r->skipping && r->line == ASTM_LINE_RECORD)
+        r->line = ASTM_LINE_SKIPPED;
+    return taken;
+}
+
+/* Takes some of the bytes outside frames; whole: a control byte or the end follows them. False when they are too few
+ * to tell what they are. */
+static bool push_text(struct astm_reader *r, const unsigned char *p, size_t n, bool whole, size_t *taken)
+{
+    if (r->line == ASTM_LINE_NONE) {
+        *taken = push_blanks(r, p, n);
+        if (*taken)
+            return true;
+        r->line = classify(r, p, n, whole);
+        if (r->line == ASTM_LINE_NONE)
+            return false;
+        if (r->line == ASTM_LINE_RECORD && !r->bare && astm_assembly_open(&r->assembly)) {
+            close_message(r);
+            r->line = ASTM_LINE_NONE;
+            return true;
+        }
+        if (r->line == ASTM_LINE_RECORD)
+            begin_line(r, r->framer.offset);
+    }
+    *taken = push_line(r, p, n);
+    return true;
+}
+
+/* ---- the capture ---- */
 
 /* How many bytes come before the next control byte. What has been searched is not searched again. */
 static size_t plain_run(struct astm_reader *r, const unsigned char *p, size_t n)
 {
     uint64_t offset = r->framer.offset;
-    size_t known = r->plain_until > offset ? (size_t)(r->plain_until - offset) : 0;
-    if (known >= n)
+    if (*p == ASTM_STX)
+        return 0;
+    size_t run = r->plain_until > offset ? (size_t)(r->plain_until - offset) : 0;
+    if (run >= n)
         return n;
-    if (known)
-        return known;
-    size_t run = scan_link_control(p, n);
+    run += scan_link_control(p + run, n - run);
     r->plain_until = offset + run;
     return run;
 }
 
-static size_t push_some(struct astm_reader *r, const unsigned char *p, size_t n, bool last)
+/* Takes some bytes. False when they are too few to tell what they are; last: more of them will not come. */
+static bool push_some(struct astm_reader *r, const unsigned char *p, size_t n, bool last, size_t *taken)
 {
+    *taken = 0;
     if (!astm_framer_inside(&r->framer)) {
         size_t run = plain_run(r, p, n);
         if (run) {
-            size_t taken = push_line(r, p, run, last || run < n);
-            r->framer.offset += taken;
-            return taken;
+            bool fine = push_text(r, p, run, last || run < n, taken);
+            r->framer.offset += *taken;
+            return fine;
         }
-        r->line_open = r->in_comment = false;
-        if (r->bare && astm_assembly_open(&r->assembly)) {
+        r->line = ASTM_LINE_NONE;
+        if (bare_open(r)) {
             close_message(r);
-            return 0;
+            return true;
         }
     }
     struct astm_token token;
-    size_t taken = astm_framer_push(&r->framer, p, n, 0, &token);
+    *taken = astm_framer_push(&r->framer, p, n, 0, &token);
     on_token(r, &token);
+    return true;
+}
+
+static size_t push(struct astm_reader *r, const unsigned char *bytes, size_t n, bool last)
+{
+    size_t taken = 0, step;
+    settle(r);
+    while (taken < n && !r->ready && push_some(r, bytes + taken, n - taken, last, &step))
+        taken += step;
     return taken;
 }
 
 size_t astm_reader_push(struct astm_reader *r, const unsigned char *bytes, size_t n)
 {
-    size_t taken = 0;
-    settle(r);
-    while (taken < n && !r->ready && !r->taking) {
-        size_t step = push_some(r, bytes + taken, n - taken, false);
-        if (!step && !r->ready)
-            break;
-        taken += step;
-    }
-    return taken;
+    return push(r, bytes, n, false);
 }
 
 void astm_reader_eof(struct astm_reader *r, const unsigned char *bytes, size_t n)
 {
     struct astm_token token;
-    settle(r);
-    if (n)
-        push_some(r, bytes, n, true);
+    push(r, bytes, n, true);
     astm_framer_eof(&r->framer, &token);
     on_token(r, &token);
-    if (!r->ready && !r->taking)
-        close_message(r);
-    tell_noise(r);
+    if (r->noise)
+        tell_noise(r);
+    r->closing = true;
 }

@@ -99,14 +99,18 @@ static bool hex_bytes(struct charset *charset, struct astm_slice digits, unsigne
     return fine;
 }
 
-static bool plausible(struct astm_slice body)
+/* Whether this may be a sequence of the sender's own: letters, digits, and `.`, `+`, `-` where they delimit nothing. */
+static bool plausible(const struct astm_delimiters *d, struct astm_slice body)
 {
+    if (!body.n || (body.n > 16 && *body.p != 'X' && *body.p != 'Z'))
+        return false;
     for (size_t i = 0; i < body.n; i++) {
         unsigned char c = body.p[i], lower = c | 0x20;
-        if (!(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'z') && c != '.' && c != '+' && c != '-')
+        bool mark = (c == '.' || c == '+' || c == '-') && c != d->component && c != d->repeat;
+        if (!mark && !(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'z'))
             return false;
     }
-    return body.n && (body.n <= 16 || body.p[0] == 'X' || body.p[0] == 'Z');
+    return true;
 }
 
 size_t astm_escape(const struct astm_delimiters *d, struct charset *charset, const unsigned char *p, size_t n,
@@ -127,14 +131,15 @@ size_t astm_escape(const struct astm_delimiters *d, struct charset *charset, con
                            : 0;
     if (*out)
         return whole;
+    if (!plausible(d, body))
+        return 0;
     if (body.n == 3 && memcmp(body.p, ".br", 3) == 0) {
         *out = '\n';
         return whole;
     }
-    if (body.n > 1 && *body.p == 'X' && hex_bytes(charset, slice(body.p + 1, body.n - 1), out, len))
+    if (*body.p == 'X' && hex_bytes(charset, slice(body.p + 1, body.n - 1), out, len))
         return whole;
-    if (plausible(body))
-        *kept = whole;
+    *kept = whole;
     return 0;
 }
 

@@ -1,57 +1,27 @@
 #include "astm/results.h"
 
-#include "out/json.h"
+static const struct astm_slice nothing = {(const unsigned char *)"", 0};
 
-/* The text of a slice, escapes resolved, under that key. */
-static bool put(struct astm_view *v, enum result_key key, struct astm_slice text)
+/* The fields of a record from 1 on; those that are not there are empty. */
+static void split(const struct astm_results *s, struct astm_slice record, struct astm_slice *fields, size_t n)
 {
-    size_t from = v->result.text.len;
-    return astm_unescape(&v->delimiters, v->charset, text, &v->result.text) && result_take(&v->result, key, from);
-}
-
-static struct astm_slice field(const struct astm_view *v, struct astm_slice record, size_t number)
-{
-    return astm_field(record, &v->delimiters, number);
-}
-
-static struct astm_slice component(const struct astm_view *v, struct astm_slice whole, size_t number)
-{
-    return astm_part(astm_part(whole, v->delimiters.repeat, 0), v->delimiters.component, number - 1);
-}
-
-/* The field with its components joined by ^, whatever the sender's delimiter, without empty ones at its end. */
-static bool put_name(struct astm_view *v, enum result_key key, struct astm_slice name)
-{
-    size_t from = v->result.text.len, end = from;
-    for (size_t i = 1; name.n; i++) {
-        struct astm_slice part = component(v, name, i);
-        if (i > 1 && !bytes_puts(&v->result.text, "^"))
-            return false;
-        if (!astm_unescape(&v->delimiters, v->charset, part, &v->result.text))
-            return false;
-        if (part.n)
-            end = v->result.text.len;
-        if (part.p + part.n == name.p + name.n || part.p[part.n] != v->delimiters.component)
-            break;
+    const unsigned char *p = record.p, *end = record.p + record.n;
+    for (size_t i = 1; i < n; i++) {
+        const unsigned char *stop = p ? memchr(p, s->delimiters->field, (size_t)(end - p)) : NULL;
+        fields[i] = p ? (struct astm_slice){p, (size_t)((stop ? stop : end) - p)} : nothing;
+        p = stop ? stop + 1 : NULL;
     }
-    v->result.text.len = end;
-    return result_take(&v->result, key, from);
 }
 
-static bool put_parts(struct astm_view *v, enum result_key key, struct astm_slice whole, unsigned char delimiter,
-                      bool empty_too)
+static struct astm_slice first_repeat(const struct astm_results *s, struct astm_slice field)
 {
-    const unsigned char *p = whole.p, *end = whole.p + whole.n;
-    while (whole.n) {
-        const unsigned char *stop = delimiter ? memchr(p, delimiter, (size_t)(end - p)) : NULL;
-        struct astm_slice part = {p, (size_t)((stop ? stop : end) - p)};
-        if ((part.n || empty_too) && !put(v, key, part))
-            return false;
-        if (!stop)
-            break;
-        p = stop + 1;
-    }
-    return true;
+    return astm_part(field, s->delimiters->repeat, 0);
+}
+
+/* A component of the first repeat, counted from 1. */
+static struct astm_slice component(const struct astm_results *s, struct astm_slice field, size_t number)
+{
+    return astm_part(first_repeat(s, field), s->delimiters->component, number - 1);
 }
 
 static struct astm_slice either(struct astm_slice a, struct astm_slice b)
@@ -59,124 +29,202 @@ static struct astm_slice either(struct astm_slice a, struct astm_slice b)
     return a.n ? a : b;
 }
 
-static struct astm_slice last_component(const struct astm_view *v, struct astm_slice id)
+static bool has(struct astm_slice text, unsigned char c)
 {
-    struct astm_slice last = {id.p, 0};
-    const unsigned char *p = id.p, *end = id.p + id.n;
-    while (p <= end) {
-        const unsigned char *stop = v->delimiters.component && p < end
-                                        ? memchr(p, v->delimiters.component, (size_t)(end - p))
-                                        : NULL;
-        size_t n = (size_t)((stop ? stop : end) - p);
-        if (n)
-            last = (struct astm_slice){p, n};
-        if (!stop)
-            break;
-        p = stop + 1;
-    }
-    return last;
+    return c && text.n && memchr(text.p, c, text.n);
 }
 
-/* The sender's name: the first component of H.5 that is there. */
-static struct astm_slice sender_name(const struct astm_view *v)
+static bool is_q(struct astm_slice text)
 {
-    struct astm_slice sender = astm_part(field(v, v->header, 5), v->delimiters.repeat, 0);
-    while (sender.n && *sender.p == v->delimiters.component) {
+    return text.n == 1 && *text.p == 'Q';
+}
+
+/* ---- what governs results ---- */
+
+void astm_results_begin(struct astm_results *s, const struct astm_delimiters *delimiters, struct charset *charset)
+{
+    *s = (struct astm_results){delimiters, charset, nothing, nothing, nothing, nothing, false, false};
+}
+
+static void take_header(struct astm_results *s, struct astm_slice record)
+{
+    struct astm_slice field[13];
+    split(s, record, field, 13);
+    struct astm_slice sender = first_repeat(s, field[5]);
+    while (sender.n && *sender.p == s->delimiters->component) {
         sender.p++;
         sender.n--;
     }
-    return astm_part(sender, v->delimiters.component, 0);
+    s->instrument = astm_part(sender, s->delimiters->component, 0);
+    s->header_qc = is_q(field[12]);
 }
 
-static bool put_envelope(struct astm_view *v)
+static void take_patient(struct astm_results *s, struct astm_slice record)
 {
-    const struct envelope *e = v->envelope;
-    struct result *r = &v->result;
-    return result_set(r, RESULT_PROTOCOL, "astm", 4) && result_set(r, RESULT_MESSAGE_ID, e->id, strlen(e->id)) &&
-           (!e->link || result_set(r, RESULT_LINK, e->link, strlen(e->link))) &&
-           (!e->source || result_set(r, RESULT_SOURCE, e->source, strlen(e->source))) &&
-           (!e->received || result_set(r, RESULT_RECEIVED, e->received, strlen(e->received)));
+    struct astm_slice field[7];
+    split(s, record, field, 7);
+    struct astm_slice id = either(component(s, field[4], 1), component(s, field[3], 1));
+    s->patient_id = either(id, component(s, field[5], 1));
+    s->patient_name = first_repeat(s, field[6]);
+    s->specimen_id = nothing;
+    s->order_qc = false;
 }
 
-static bool put_patient(struct astm_view *v)
+static void take_order(struct astm_results *s, struct astm_slice record)
 {
-    struct astm_slice p = v->patient;
-    struct astm_slice id = either(component(v, field(v, p, 4), 1), component(v, field(v, p, 3), 1));
-    return put(v, RESULT_PATIENT_ID, either(id, component(v, field(v, p, 5), 1))) &&
-           put_name(v, RESULT_PATIENT_NAME, astm_part(field(v, p, 6), v->delimiters.repeat, 0)) &&
-           put(v, RESULT_SPECIMEN_ID,
-               either(component(v, field(v, v->order, 3), 1), component(v, field(v, v->order, 4), 1)));
+    struct astm_slice field[13];
+    split(s, record, field, 13);
+    s->specimen_id = either(component(s, field[3], 1), component(s, field[4], 1));
+    s->order_qc = is_q(field[12]);
 }
 
-static bool put_test(struct astm_view *v, struct astm_slice record)
+static unsigned char type_of(const struct astm_results *s, struct astm_slice record)
 {
-    struct astm_slice id = astm_part(field(v, record, 3), v->delimiters.repeat, 0);
-    struct astm_slice local = component(v, id, 4);
-    return put(v, RESULT_TEST, local.n ? local : last_component(v, id)) &&
-           put_parts(v, RESULT_TEST_ID, id, v->delimiters.component, true) &&
-           put(v, RESULT_TEST_NAME, component(v, id, 2)) && put(v, RESULT_TEST_SYSTEM, component(v, id, 3));
+    return record.n == 1 || (record.n && record.p[1] == s->delimiters->field) ? *record.p : 0;
 }
 
-static bool has(struct astm_slice s, unsigned char c)
+bool astm_results_take(struct astm_results *s, struct astm_slice record)
 {
-    return c && s.n && memchr(s.p, c, s.n);
+    unsigned char type = type_of(s, record);
+    if (type == 'H')
+        take_header(s, record);
+    else if (type == 'P')
+        take_patient(s, record);
+    else if (type == 'O')
+        take_order(s, record);
+    return type == 'R';
 }
 
-static bool put_value(struct astm_view *v, struct astm_slice record)
+/* ---- a result ---- */
+
+struct filling {
+    const struct astm_results *s;
+    struct result *r;
+};
+
+/* The text of a slice, escapes resolved, under that key. */
+static bool put(const struct filling *f, enum result_key key, struct astm_slice text)
 {
-    struct astm_slice value = field(v, record, 4);
-    size_t from = v->result.text.len;
-    if (!put(v, RESULT_VALUE, value))
+    size_t from = f->r->text.len;
+    return astm_unescape(f->s->delimiters, f->s->charset, text, &f->r->text) && result_take(f->r, key, from);
+}
+
+/* Each part of a field, as an item of a list. */
+static bool put_parts(const struct filling *f, enum result_key key, struct astm_slice field, unsigned char delimiter,
+                      bool empty_too)
+{
+    while (field.n) {
+        struct astm_slice part = astm_part(field, delimiter, 0);
+        if ((part.n || empty_too) && !put(f, key, part))
+            return false;
+        if (part.n == field.n)
+            break;
+        field.p += part.n + 1;
+        field.n -= part.n + 1;
+        if (!field.n && empty_too)
+            return put(f, key, nothing);
+    }
+    return true;
+}
+
+/* The name with its components joined by ^, whatever the sender's delimiter, without empty ones at its end. */
+static bool put_name(const struct filling *f, struct astm_slice name)
+{
+    struct bytes *text = &f->r->text;
+    const unsigned char delimiter = f->s->delimiters->component;
+    size_t from = text->len;
+    while (delimiter && name.n && name.p[name.n - 1] == delimiter)
+        name.n--;
+    while (name.n) {
+        struct astm_slice part = astm_part(name, delimiter, 0);
+        bool last = part.n == name.n;
+        if (!astm_unescape(f->s->delimiters, f->s->charset, part, text) || (!last && !bytes_puts(text, "^")))
+            return false;
+        name.p += part.n + !last;
+        name.n -= part.n + !last;
+    }
+    return result_take(f->r, RESULT_PATIENT_NAME, from);
+}
+
+static struct astm_slice last_component(const struct astm_results *s, struct astm_slice id)
+{
+    const unsigned char delimiter = s->delimiters->component;
+    while (delimiter && id.n && id.p[id.n - 1] == delimiter)
+        id.n--;
+    size_t n = 0;
+    while (n < id.n && id.p[id.n - n - 1] != delimiter)
+        n++;
+    return (struct astm_slice){id.p + id.n - n, n};
+}
+
+static bool set(struct result *r, enum result_key key, const char *text)
+{
+    return !text || result_set(r, key, text, strlen(text));
+}
+
+static bool put_envelope(const struct filling *f, const struct envelope *e)
+{
+    return set(f->r, RESULT_PROTOCOL, "astm") && set(f->r, RESULT_MESSAGE_ID, e->id) &&
+           set(f->r, RESULT_LINK, e->link) && set(f->r, RESULT_SOURCE, e->source) &&
+           set(f->r, RESULT_RECEIVED, e->received);
+}
+
+static bool put_test(const struct filling *f, struct astm_slice field)
+{
+    const struct astm_results *s = f->s;
+    struct astm_slice id = first_repeat(s, field);
+    return put(f, RESULT_TEST, either(component(s, id, 4), last_component(s, id))) &&
+           put_parts(f, RESULT_TEST_ID, id, s->delimiters->component, true) &&
+           put(f, RESULT_TEST_NAME, component(s, id, 2)) && put(f, RESULT_TEST_SYSTEM, component(s, id, 3));
+}
+
+static bool put_value(const struct filling *f, struct astm_slice value, struct astm_slice *parts)
+{
+    size_t from = f->r->text.len;
+    bool composed = has(value, f->s->delimiters->component) || has(value, f->s->delimiters->repeat);
+    *parts = composed ? value : nothing;
+    f->r->parts = composed;
+    if (!put(f, RESULT_VALUE, value))
         return false;
-    size_t n = v->result.text.len - from;
-    const char *type = n ? result_value_type(v->result.text.data + from, n) : "";
-    if (!result_set(&v->result, RESULT_VALUE_TYPE, type, strlen(type)))
-        return false;
-    if (!has(value, v->delimiters.component) && !has(value, v->delimiters.repeat))
-        return true;
-    from = v->result.text.len;
-    return astm_value_json(v, value, &v->result.text) && result_take(&v->result, RESULT_VALUE_PARTS, from);
+    size_t n = f->r->text.len - from;
+    return !n || set(f->r, RESULT_VALUE_TYPE, result_value_type(f->r->text.data + from, n));
 }
 
-static bool put_observed(struct astm_view *v, struct astm_slice record)
+static bool put_observed(const struct filling *f, struct astm_slice when)
 {
-    struct astm_slice when = either(field(v, record, 13), field(v, record, 12));
-    return !when.n || result_observed(&v->result, when.p, when.n);
+    struct bytes *text = &f->r->text;
+    size_t from = text->len;
+    return astm_unescape(f->s->delimiters, f->s->charset, when, text) && result_take_observed(f->r, from);
 }
 
 /* The comments that follow the record directly. */
-static bool put_comments(struct astm_view *v, struct astm_slice following)
+static bool put_comments(const struct filling *f, struct astm_slice following)
 {
     size_t at = 0;
     struct astm_slice record;
-    while (astm_record_next(following.p, following.n, &at, &record)) {
-        struct astm_slice type = field(v, record, 1);
-        if (type.n != 1 || *type.p != 'C')
-            break;
-        struct astm_slice text = field(v, record, 4);
-        if (text.n && !put(v, RESULT_COMMENTS, text))
+    while (astm_record_next(following.p, following.n, &at, &record) && type_of(f->s, record) == 'C') {
+        struct astm_slice text = astm_field(record, f->s->delimiters, 4);
+        if (text.n && !put(f, RESULT_COMMENTS, text))
             return false;
     }
     return true;
 }
 
-static bool is_q(struct astm_slice s)
+bool astm_results_fill(const struct astm_results *s, struct astm_slice record, struct astm_slice following,
+                       const struct envelope *envelope, struct result *r, struct astm_slice *parts)
 {
-    return s.n == 1 && *s.p == 'Q';
-}
-
-bool astm_result_line(struct astm_view *v, struct astm_slice record, struct astm_slice following, struct bytes *out)
-{
-    struct astm_slice operators = field(v, record, 11);
-    struct astm_slice instrument = either(component(v, field(v, record, 14), 1), sender_name(v));
-    result_begin(&v->result);
-    v->result.qc = is_q(field(v, v->order, 12)) || is_q(field(v, v->header, 12));
-    bool fine = put_envelope(v) && put(v, RESULT_INSTRUMENT, instrument) && put_patient(v) && put_test(v, record) &&
-                put_value(v, record) && put(v, RESULT_UNITS, field(v, record, 5)) &&
-                put(v, RESULT_REFERENCE_RANGE, field(v, record, 6)) &&
-                put_parts(v, RESULT_FLAGS, field(v, record, 7), v->delimiters.repeat, false) &&
-                put(v, RESULT_STATUS, field(v, record, 9)) && put_observed(v, record) &&
-                put(v, RESULT_OPERATOR, either(component(v, operators, 1), component(v, operators, 2))) &&
-                put_comments(v, following);
-    return fine && (v->config->format == VIEW_TSV ? result_tsv(out, &v->result) : result_json(out, &v->result));
+    const struct filling f = {s, r};
+    struct astm_slice field[15];
+    split(s, record, field, 15);
+    result_begin(r);
+    r->qc = s->order_qc || s->header_qc;
+    return put_envelope(&f, envelope) &&
+           put(&f, RESULT_INSTRUMENT, either(component(s, field[14], 1), s->instrument)) &&
+           put(&f, RESULT_PATIENT_ID, s->patient_id) && put_name(&f, s->patient_name) &&
+           put(&f, RESULT_SPECIMEN_ID, s->specimen_id) && put_test(&f, field[3]) && put_value(&f, field[4], parts) &&
+           put(&f, RESULT_UNITS, field[5]) && put(&f, RESULT_REFERENCE_RANGE, field[6]) &&
+           put_parts(&f, RESULT_FLAGS, field[7], s->delimiters->repeat, false) && put(&f, RESULT_STATUS, field[9]) &&
+           put_observed(&f, either(field[13], field[12])) &&
+           put(&f, RESULT_OPERATOR, either(component(s, field[11], 1), component(s, field[11], 2))) &&
+           put_comments(&f, following);
 }

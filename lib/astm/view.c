@@ -1,36 +1,31 @@
 #include "astm/view.h"
 
 #include "astm/names.h"
-#include "astm/results.h"
 #include "base/digest.h"
 #include "out/json.h"
 
 #include <stdio.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
-enum { PRELUDE, RECORD, FIELDS, AFTERWORD, FINISHED };
+enum { PRELUDE, CONTROL_ID, NOTES, RECORD, AFTER_TYPE, FIELDS, RESULT, PARTS };
 
-enum {
-    RUN = 1024,                                         /* most bytes of text written between two looks at the room */
-    ROOM = RUN * JSON_GROWTH + ASTM_ESCAPE_MAX * JSON_GROWTH + 256, /* most that is written between them */
-};
+/* The most that is written between two looks at the room. */
+enum { ROOM = ASTM_VALUE_ROOM + 256 };
 
 /* ---- what a message is known by ---- */
 
-static struct astm_slice header_of(const struct astm_message *m)
+/* The header record; empty where the text does not begin with one. */
+static struct astm_slice header_of(const unsigned char *text, size_t n)
 {
     size_t at = 0;
-    struct astm_slice header = {m->text, 0};
-    if (astm_is_header(m->text, m->len))
-        astm_record_next(m->text, m->len, &at, &header);
+    struct astm_slice header = {text, 0};
+    if (astm_is_header(text, n))
+        astm_record_next(text, n, &at, &header);
     return header;
 }
 
 static void add_rest(struct digest *digest, const struct astm_message *m)
 {
-    size_t n = header_of(m).n;
+    size_t n = header_of(m->text, m->len).n;
     digest_add(digest, m->text + n, m->len - n);
 }
 
@@ -44,7 +39,7 @@ void astm_message_digest(const struct astm_message *m, unsigned char out[16])
 
 void astm_message_key(const struct astm_message *m, unsigned char key[16])
 {
-    struct astm_slice header = header_of(m);
+    struct astm_slice header = header_of(m->text, m->len);
     struct astm_delimiters d = astm_delimiters_of(m->text, m->len);
     struct digest digest;
     digest_init(&digest);
@@ -71,31 +66,42 @@ bool astm_message_query(const struct astm_message *m)
 /* ---- beginning ---- */
 
 /* The set is decided once for the whole message, never for a field. */
-static bool decide_charset(struct astm_view *v)
+static void decide_charset(struct astm_view *v, bool valid)
+{
+    v->charset = v->config->charset;
+    v->charset_note = NULL;
+    if (v->charset)
+        return;
+    v->charset = &v->own_charset;
+    v->own_charset = (struct charset){0};
+    if (valid)
+        return;
+    charset_open(&v->own_charset, "ISO-8859-1");
+    v->charset_note = "charset not valid UTF-8: read as ISO-8859-1";
+}
+
+/* The message in UTF-8, its last record ended by CR as all are. False when memory is exhausted. */
+static bool convert(struct astm_view *v)
 {
     const struct astm_message *m = &v->message;
+    bool valid = utf8_valid(m->text, m->len);
+    decide_charset(v, valid);
     v->text = m->text;
     v->len = m->len;
-    v->charset_note = NULL;
-    v->charset = v->config->charset;
-    if (!v->charset && !utf8_valid(m->text, m->len)) {
-        v->charset = &v->own_charset;
-        v->charset_note = "charset not valid UTF-8: read as ISO-8859-1";
-        charset_open(&v->own_charset, "ISO-8859-1");
-    } else if (!v->charset) {
-        v->own_charset = (struct charset){0};
-        v->charset = &v->own_charset;
-        return true;
-    }
-    if (v->charset->kind == CHARSET_UTF8 && utf8_valid(m->text, m->len))
+    if (v->charset->kind == CHARSET_UTF8 && valid && (!m->len || m->text[m->len - 1] == '\r'))
         return true;
     v->converted.len = 0;
     enum charset_result result = charset_to_utf8(v->charset, m->text, m->len, &v->converted);
+    if (result == CHARSET_NOMEM)
+        return false;
     if (result == CHARSET_REPLACED)
-        v->charset_note = "charset bytes that are not in the declared set were replaced";
+        v->charset_note = "charset bytes that are not in the set were replaced";
+    bool ended = !v->converted.len || v->converted.data[v->converted.len - 1] == '\r';
+    if (!ended && !bytes_append(&v->converted, "\r", 1))
+        return false;
     v->text = v->converted.data;
     v->len = v->converted.len;
-    return result != CHARSET_NOMEM;
+    return true;
 }
 
 bool astm_view_begin(struct astm_view *v, const struct astm_view_config *config, const struct astm_message *message,
@@ -105,429 +111,519 @@ bool astm_view_begin(struct astm_view *v, const struct astm_view_config *config,
     v->message = *message;
     v->envelope = envelope;
     v->at = 0;
-    v->stage = PRELUDE;
-    v->in_value = v->records = false;
-    v->patient = v->order = v->header = (struct astm_slice){(const unsigned char *)"", 0};
+    v->stage = config->format == VIEW_MESSAGE ? PRELUDE : RECORD;
+    v->after_record = v->value.open = false;
     if (config->format == VIEW_RAW) {
         v->text = message->text;
         v->len = message->len;
         return true;
     }
-    if (!decide_charset(v))
+    if (!convert(v))
         return false;
     v->delimiters = astm_delimiters_of(v->text, v->len);
+    v->header = header_of(v->text, v->len);
+    const struct astm_delimiters *d = &v->delimiters;
+    const unsigned char special[] = {d->field, d->repeat, d->component, d->escape};
+    special_init(&v->special, special, sizeof special);
+    v->value = (struct astm_value){.special = &v->special, .delimiters = d, .charset = v->charset};
+    astm_results_begin(&v->results, d, v->charset);
+    v->scratch.len = 0;
     if (config->format == VIEW_MESSAGE)
         astm_message_digest(message, v->digest);
-    if (astm_is_header(v->text, v->len)) {
-        size_t at = 0;
-        astm_record_next(v->text, v->len, &at, &v->header);
-    }
-    return true;
+    return config->format != VIEW_RECORD ||
+           (json_member(&v->scratch, "message_id", envelope->id) && json_member(&v->scratch, "link", envelope->link));
 }
 
 /* ---- the envelope ---- */
 
-static bool write_text(struct astm_view *v, struct astm_slice text, struct bytes *out)
+static bool begin_value(struct astm_view *v, struct astm_slice text, enum astm_shape shape, bool verbatim,
+                        struct bytes *out)
 {
-    struct bytes plain = {0};
-    bool fine = astm_unescape(&v->delimiters, v->charset, text, &plain) && json_string(out, plain.data, plain.len);
-    bytes_free(&plain);
-    return fine;
+    if (!bytes_reserve(out, ROOM))
+        return false;
+    unsigned char *o = out->data + out->len;
+    out->len += (size_t)(astm_value_begin(&v->value, text, shape, verbatim, o) - o);
+    return true;
 }
 
-static bool write_sender(struct astm_view *v, struct bytes *out)
+static bool write_prelude(struct astm_view *v, struct bytes *out)
 {
     struct astm_slice sender = astm_part(astm_field(v->header, &v->delimiters, 5), v->delimiters.repeat, 0);
-    if (!sender.n)
-        return true;
-    bool fine = json_key(out, "sender") && bytes_puts(out, "[");
-    for (size_t i = 0; fine; i++) {
-        struct astm_slice part = astm_part(sender, v->delimiters.component, i);
-        fine = (!i || bytes_puts(out, ",")) && write_text(v, part, out);
-        if (part.p + part.n == sender.p + sender.n)
-            break;
-    }
-    return fine && bytes_puts(out, "]");
+    return bytes_puts(out, "{\"type\":\"message\",\"protocol\":\"astm\"") && json_member(out, "id", v->envelope->id) &&
+           envelope_write(out, v->envelope) &&
+           (!sender.n || (json_key(out, "sender") && begin_value(v, sender, ASTM_SHAPE_LIST, false, out)));
 }
 
 static bool write_control_id(struct astm_view *v, struct bytes *out)
 {
     struct astm_slice id = astm_field(v->header, &v->delimiters, 3);
-    return !id.n || (json_key(out, "control_id") && write_text(v, id, out));
+    return !id.n || (json_key(out, "control_id") && begin_value(v, id, ASTM_SHAPE_STRING, false, out));
 }
 
-static bool write_note(struct bytes *out, const char *note, bool *first)
+static bool write_note(struct bytes *out, const char *note)
 {
-    bool fine = *first || bytes_puts(out, ",");
-    *first = false;
-    return fine && json_text(out, note);
+    return (out->data[out->len - 1] == '[' || bytes_puts(out, ",")) && json_text(out, note);
 }
 
 static bool write_notes(struct astm_view *v, struct bytes *out)
 {
     const struct astm_message *m = &v->message;
-    bool first = true, fine = json_key(out, "notes") && bytes_puts(out, "[");
-    for (size_t i = 0; i < m->notes_len && fine; i += strlen(m->notes + i) + 1)
-        fine = write_note(out, m->notes + i, &first);
-    if (v->charset_note && fine)
-        fine = write_note(out, v->charset_note, &first);
-    if (v->delimiters.odd && fine)
-        fine = write_note(out, "delimiters what H declares cannot be: read as \\^&", &first);
-    return fine && bytes_puts(out, "]");
-}
-
-static bool write_prelude(struct astm_view *v, struct bytes *out)
-{
     char digest[33];
     digest_hex(v->digest, digest);
-    const char *charset = v->charset->kind == CHARSET_UTF8 ? NULL : charset_name(v->charset);
-    return bytes_puts(out, "{\"type\":\"message\",\"protocol\":\"astm\"") && json_member(out, "id", v->envelope->id) &&
-           envelope_write(out, v->envelope) && write_sender(v, out) && write_control_id(v, out) &&
-           json_member(out, "charset", charset) && json_member(out, "digest", digest) && json_key(out, "complete") &&
-           bytes_puts(out, v->message.complete ? "true" : "false") && write_notes(v, out) && json_key(out, "records") &&
-           bytes_puts(out, "[");
+    bool fine = v->charset->kind == CHARSET_UTF8 || json_member(out, "charset", charset_name(v->charset));
+    fine = fine && bytes_puts(out, ",\"digest\":\"") && bytes_append(out, digest, 32) &&
+           bytes_puts(out, m->complete ? "\",\"complete\":true" : "\",\"complete\":false") &&
+           bytes_puts(out, ",\"notes\":[");
+    for (size_t i = 0; i < m->notes_len && fine; i += strlen(m->notes + i) + 1)
+        fine = write_note(out, m->notes + i);
+    if (v->charset_note)
+        fine = fine && write_note(out, v->charset_note);
+    if (v->delimiters.odd)
+        fine = fine && write_note(out, "delimiters what H declares cannot be: read as \\^&");
+    return fine && bytes_puts(out, "],\"records\":[");
+}
+
+/* ---- fields ---- */
+
+/* The special bytes of the text in order, found a block at a time. The text ends with one of them, CR. */
+struct seeker {
+    const struct special *special;
+    const unsigned char *block, *end;
+    const unsigned char *safe; /* 16 bytes may be read from here, and from all that lies before */
+    uint64_t mask;             /* of those in the block that have not been passed */
+};
+
+static inline void seek(struct seeker *s, const unsigned char *p)
+{
+    size_t left = (size_t)(s->end - p);
+    s->block = p;
+    s->mask = left >= SPECIAL_BLOCK ? special_mask(s->special, p) : special_mask_end(s->special, p, left);
+}
+
+/* The next special byte, which is passed thereby. */
+static inline const unsigned char *next(struct seeker *s)
+{
+    while (!s->mask)
+        seek(s, s->block + SPECIAL_BLOCK);
+    const unsigned char *p = s->block + (size_t)__builtin_ctzll(s->mask);
+    s->mask &= s->mask - 1;
+    return p;
+}
+
+/* Copies what lies between p and stop, in steps of 16 where that is safe. */
+static inline unsigned char *copy(unsigned char *o, const unsigned char *p, const unsigned char *stop,
+                                  const struct seeker *s)
+{
+    size_t n = (size_t)(stop - p);
+    if (stop > s->safe) {
+        memcpy(o, p, n);
+    } else {
+        memcpy(o, p, 16);
+        for (size_t i = 16; i < n; i += 16)
+            memcpy(o + i, p + i, 16);
+    }
+    return o + n;
+}
+
+static unsigned char *write_number(unsigned char *o, size_t number)
+{
+    unsigned char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (unsigned char)('0' + number % 10);
+    while (number /= 10);
+    memcpy(o, digits + at, sizeof digits - at);
+    return o + sizeof digits - at;
+}
+
+#define PUT(o, text) ((unsigned char *)memcpy((o), "" text, sizeof(text) - 1) + sizeof(text) - 1)
+
+/* How the fields of a record are called. */
+struct keys {
+    const struct astm_name *names;
+    size_t count;
+    bool positional;
+};
+
+static struct keys keys_of(const struct astm_view *v)
+{
+    struct keys keys = {.positional = v->config->positional};
+    keys.names = astm_names(v->record_type, &keys.count);
+    return keys;
+}
+
+/* What stands before a value, with the quotation mark that begins a string. */
+static inline unsigned char *write_key(struct keys keys, size_t number, unsigned char *o)
+{
+    if (keys.positional) {
+        *o = ',';
+        o += number > 1;
+    } else if (number <= keys.count) {
+        memcpy(o, keys.names[number - 1].text, sizeof keys.names->text);
+        o += keys.names[number - 1].len;
+    } else {
+        o = PUT(write_number(PUT(o, ",\"field_"), number), "\":");
+    }
+    *o = '"';
+    return o + 1;
+}
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE unsigned char *write_short(const struct keys keys, size_t number, const unsigned char *p,
+                                  const unsigned char *stop, const struct seeker *s, unsigned char *o)
+{
+    if (stop == p && !keys.positional)
+        return o;
+    return PUT(copy(write_key(keys, number, o), p, stop, s), "\"");
+}
+
+/* Writes short plain components up to what ends the last one; *stop is what ends the first one. */
+INLINE unsigned char *write_list(unsigned char component, const unsigned char *p, const unsigned char **stop,
+                                 struct seeker *s, unsigned char *o)
+{
+    const unsigned char *const far = p + ASTM_VALUE_RUN;
+    o = PUT(o, "[\"");
+    while (**stop == component && *stop < far) {
+        o = PUT(copy(o, p, *stop, s), "\",\"");
+        p = *stop + 1;
+        *stop = next(s);
+    }
+    return *stop < far ? PUT(copy(o, p, *stop, s), "\"]") : o;
+}
+
+/* Writes fields that are short and plain, or lists of short plain components, as nearly all of them are, from v->at on:
+ * up to the end of the record, another kind of field, or the limit. Returns whether v->at is the end of the record. */
+INLINE bool plain_fields(struct astm_view *v, unsigned char **out, const unsigned char *limit, const struct keys keys)
+{
+    const unsigned char field = v->delimiters.field, component = v->delimiters.component;
+    const unsigned char *p = v->text + v->at;
+    struct seeker s = {&v->special, p, v->text + v->len, v->len < 16 ? NULL : v->text + v->len - 16, 0};
+    unsigned char *o = *out;
+    size_t number = v->field;
+    bool ended = false;
+    seek(&s, p);
+    while (o < limit) {
+        const unsigned char *stop = next(&s);
+        if (stop - p > ASTM_VALUE_RUN)
+            break;
+        if (*stop == field) {
+            o = write_short(keys, number, p, stop, &s, o);
+        } else if (*stop == '\r') {
+            o = write_short(keys, number, p, stop, &s, o);
+            p = stop;
+            ended = true;
+            break;
+        } else if (*stop == component && component) {
+            unsigned char *after = write_list(component, p, &stop, &s, write_key(keys, number, o) - 1);
+            if ((*stop != field && *stop != '\r') || stop - p > ASTM_VALUE_RUN)
+                break;
+            o = after;
+            p = stop;
+            ended = *stop == '\r';
+            if (ended)
+                break;
+        } else {
+            break;
+        }
+        p = stop + 1;
+        number++;
+    }
+    *out = o;
+    v->at = (size_t)(p - v->text);
+    v->field = number;
+    return ended;
+}
+
+static bool write_plain_fields(struct astm_view *v, unsigned char **out, const unsigned char *limit)
+{
+    const struct keys keys = keys_of(v);
+    if (keys.positional)
+        return plain_fields(v, out, limit, (struct keys){NULL, 0, true});
+    return plain_fields(v, out, limit, (struct keys){keys.names, keys.count, false});
+}
+
+/* Where the record ends that v->at is in; looked for once. */
+static size_t record_end(struct astm_view *v)
+{
+    if (!v->record_end) {
+        const unsigned char *cr = memchr(v->text + v->at, '\r', v->len - v->at);
+        v->record_end = (size_t)(cr - v->text);
+    }
+    return v->record_end;
+}
+
+/* The field that begins at v->at. */
+static struct astm_slice field_at(struct astm_view *v)
+{
+    return astm_part((struct astm_slice){v->text + v->at, record_end(v) - v->at}, v->delimiters.field, 0);
+}
+
+/* Begins the field at v->at, whatever it is. */
+static unsigned char *begin_field(struct astm_view *v, unsigned char *o)
+{
+    const struct keys keys = keys_of(v);
+    struct astm_slice text = field_at(v);
+    bool delimiters = v->field == 2 && v->header.n && v->at == 2;
+    o = write_key(keys, v->field, o) - 1;
+    return astm_value_begin(&v->value, text, delimiters ? ASTM_SHAPE_STRING : ASTM_SHAPE_FIELD,
+                            delimiters || keys.positional, o);
 }
 
 /* ---- records ---- */
 
-/* The bytes that end a stretch which can be copied as it is. */
-struct specials {
-    unsigned char field, repeat, component, escape;
-};
-
-static bool special(const struct specials *s, unsigned char c)
+static bool at_record_end(const struct astm_view *v)
 {
-    return c < 0x20 || c == '"' || c == '\\' || c == s->field || c == s->component || c == s->repeat || c == s->escape;
+    return v->text[v->at] == '\r';
 }
 
-/* Copies up to the first special byte, at most RUN bytes. Returns how many; o has room for all and 16 more. */
-static size_t copy_run(const struct specials *s, const unsigned char *p, size_t n, unsigned char *o)
+static unsigned char *end_record(struct astm_view *v, unsigned char *o)
 {
-    size_t i = 0;
-    if (n > RUN)
-        n = RUN;
-#ifdef __SSE2__
-    const __m128i field = _mm_set1_epi8((char)s->field), repeat = _mm_set1_epi8((char)s->repeat),
-                  component = _mm_set1_epi8((char)s->component), escape = _mm_set1_epi8((char)s->escape),
-                  control = _mm_set1_epi8(0x1F), quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-    for (; n - i >= 16; i += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        _mm_storeu_si128((__m128i *)(void *)(o + i), x);
-        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(x, field), _mm_cmpeq_epi8(_mm_min_epu8(x, control), x));
-        hit = _mm_or_si128(hit, _mm_or_si128(_mm_cmpeq_epi8(x, repeat), _mm_cmpeq_epi8(x, component)));
-        hit = _mm_or_si128(hit, _mm_or_si128(_mm_cmpeq_epi8(x, escape), _mm_cmpeq_epi8(x, quote)));
-        hit = _mm_or_si128(hit, _mm_cmpeq_epi8(x, backslash));
-        unsigned mask = (unsigned)_mm_movemask_epi8(hit);
-        if (mask)
-            return i + (size_t)__builtin_ctz(mask);
-    }
-#endif
-    for (; i < n && !special(s, p[i]); i++)
-        o[i] = p[i];
-    return i;
-}
-
-static unsigned char *write_literal(unsigned char *o, const char *text, size_t n)
-{
-    memcpy(o, text, n);
-    return o + n;
-}
-
-#define LITERAL(o, text) write_literal((o), "" text, sizeof(text) - 1)
-
-static unsigned char *write_escaped(unsigned char *o, const unsigned char *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\')
-            o += json_escape(o, p[i]);
-        else
-            *o++ = p[i];
-    }
-    return o;
-}
-
-static struct specials specials_of(const struct astm_view *v)
-{
-    const struct astm_delimiters *d = &v->delimiters;
-    struct specials s = {d->field, d->repeat, d->component, d->escape};
-    if (v->config->positional)
-        s.escape = d->field;
-    return s;
-}
-
-/* Begins the value at `at`: finds its end, its nesting, and writes what opens it. */
-static unsigned char *open_value(struct astm_view *v, unsigned char *o)
-{
-    const unsigned char *p = v->text + v->at;
-    const unsigned char *end = memchr(p, v->delimiters.field, v->record_end - v->at);
-    size_t n = end ? (size_t)(end - p) : v->record_end - v->at;
-    bool delimiters = v->field == 2 && v->text + v->at == v->header.p + 2;
-    v->field_end = v->at + n;
-    v->verbatim = delimiters || v->config->positional;
-    v->repeats = !delimiters && n && v->delimiters.repeat && memchr(p, v->delimiters.repeat, n);
-    v->components = !delimiters && n && (v->repeats || (v->delimiters.component && memchr(p, v->delimiters.component, n)));
-    v->in_value = true;
-    return v->repeats ? LITERAL(o, "[[\"") : v->components ? LITERAL(o, "[\"") : LITERAL(o, "\"");
-}
-
-static unsigned char *close_value(struct astm_view *v, unsigned char *o)
-{
-    v->in_value = false;
-    return v->repeats ? LITERAL(o, "\"]]") : v->components ? LITERAL(o, "\"]") : LITERAL(o, "\"");
-}
-
-static unsigned char *write_escape_sequence(struct astm_view *v, unsigned char *o)
-{
-    unsigned char resolved[ASTM_ESCAPE_MAX];
-    const unsigned char *p = v->text + v->at;
-    size_t n = v->field_end - v->at, len, kept;
-    size_t taken = astm_escape(&v->delimiters, v->charset, p, n, resolved, &len, &kept);
-    if (!taken && kept > RUN)
-        kept = RUN;
-    o = taken ? write_escaped(o, resolved, len) : write_escaped(o, p, kept);
-    v->at += taken ? taken : kept;
-    return o;
-}
-
-/* Writes the byte at `at`, which is special and stands inside a value. */
-static unsigned char *write_special(struct astm_view *v, unsigned char *o)
-{
-    unsigned char c = v->text[v->at];
-    if (v->repeats && c == v->delimiters.repeat)
-        o = LITERAL(o, "\"],[\"");
-    else if (v->components && c == v->delimiters.component)
-        o = LITERAL(o, "\",\"");
-    else if (c == v->delimiters.escape && !v->verbatim)
-        return write_escape_sequence(v, o);
-    else
-        o = write_escaped(o, &c, 1);
-    v->at++;
-    return o;
-}
-
-/* Goes on with the value at `at`. True when it is closed; else the room is used up. */
-static bool write_value(struct astm_view *v, const struct specials *s, struct bytes *out)
-{
-    unsigned char *o = out->data + out->len, *limit = out->data + out->cap - ROOM;
-    while (v->at < v->field_end && o < limit) {
-        size_t run = copy_run(s, v->text + v->at, v->field_end - v->at, o);
-        v->at += run;
-        o += run;
-        if (run < RUN && v->at < v->field_end)
-            o = write_special(v, o);
-    }
-    if (v->at == v->field_end)
-        o = close_value(v, o);
-    out->len = (size_t)(o - out->data);
-    return !v->in_value;
-}
-
-static unsigned char *write_key(const struct astm_view *v, const struct astm_name *names, size_t count,
-                                unsigned char *o)
-{
-    if (v->config->positional)
-        return v->field == 1 ? o : LITERAL(o, ",");
-    if (v->field <= count) {
-        memcpy(o, names[v->field - 1].text, sizeof names->text);
-        return o + names[v->field - 1].len;
-    }
-    return o + snprintf((char *)o, 64, ",\"field_%zu\":", v->field);
-}
-
-/* Writes the fields from `at` on. True when the record's last one is written; else the room is used up. */
-static bool write_fields(struct astm_view *v, struct bytes *out)
-{
-    const struct specials s = specials_of(v);
-    const unsigned char field = s.field, *text = v->text;
-    const bool positional = v->config->positional;
-    size_t count;
-    const struct astm_name *names = astm_names(v->record_type, &count);
-    if (v->in_value && !write_value(v, &s, out))
-        return false;
-    unsigned char *o = out->data + out->len, *limit = out->data + out->cap - ROOM;
-    while (v->at <= v->record_end) {
-        if (v->after_field) {
-            if (v->at == v->record_end)
-                break;
-            v->at++;
-            v->field++;
-            v->after_field = false;
-        }
-        while (!positional && v->at < v->record_end && text[v->at] == field) {
-            v->at++;
-            v->field++;
-        }
-        if (o >= limit)
-            break;
-        v->after_field = true;
-        if (!positional && v->at == v->record_end)
-            break;
-        o = write_key(v, names, count, o);
-        /* most values are short and plain */
-        size_t left = v->record_end - v->at;
-        size_t run = copy_run(&s, text + v->at, left, o + 1);
-        if (run < RUN && (run == left || text[v->at + run] == field)) {
-            o[0] = '"';
-            o[run + 1] = '"';
-            o += run + 2;
-            v->at += run;
-            continue;
-        }
-        o = open_value(v, o);
-        out->len = (size_t)(o - out->data);
-        if (!write_value(v, &s, out))
-            return false;
-        o = out->data + out->len;
-    }
-    out->len = (size_t)(o - out->data);
-    return v->after_field && v->at == v->record_end;
-}
-
-static bool open_record(struct astm_view *v, struct bytes *out)
-{
-    const unsigned char *p = v->text + v->at, *cr = memchr(p, '\r', v->len - v->at);
-    v->record_end = cr ? (size_t)(cr - v->text) : v->len;
-    const unsigned char *stop = memchr(p, v->delimiters.field, v->record_end - v->at);
-    size_t type = stop ? (size_t)(stop - p) : v->record_end - v->at;
-    v->record_type = type == 1 ? *p : 0;
-    v->field = 1;
-    v->after_field = false;
-    bool fine = !v->records || v->config->format == VIEW_RECORD || bytes_puts(out, ",");
-    v->records = true;
-    fine = fine && bytes_puts(out, "{\"type\":") && json_string(out, p, type);
+    o = v->config->positional ? PUT(o, "]}") : PUT(o, "}");
     if (v->config->format == VIEW_RECORD)
-        fine = fine && json_member(out, "message_id", v->envelope->id) && json_member(out, "link", v->envelope->link) &&
-               json_member(out, "source", v->envelope->source);
-    if (v->config->positional)
-        return fine && bytes_puts(out, ",\"fields\":[");
-    v->at += type;
-    v->after_field = true;
-    return fine;
+        *o++ = '\n';
+    v->at++;
+    v->after_record = true;
+    v->stage = RECORD;
+    return o;
 }
 
-static bool close_record(struct astm_view *v, struct bytes *out)
+/* The field that ends at v->at is written, or left out. */
+static unsigned char *end_field(struct astm_view *v, unsigned char *o)
 {
-    v->at = v->record_end + (v->record_end < v->len);
-    return bytes_puts(out, v->config->positional ? "]}" : "}") &&
-           (v->config->format != VIEW_RECORD || bytes_puts(out, "\n"));
+    if (at_record_end(v))
+        return end_record(v, o);
+    v->at++;
+    v->field++;
+    return o;
+}
+
+static unsigned char *write_fields(struct astm_view *v, unsigned char *o, const unsigned char *limit)
+{
+    bool odd = v->header.n && v->at <= 2; /* it ends in, or is, the field that declares the delimiters */
+    if (!odd && write_plain_fields(v, &o, limit))
+        return end_record(v, o);
+    if (o >= limit)
+        return o;
+    if (v->config->positional || (!at_record_end(v) && v->text[v->at] != v->delimiters.field))
+        return begin_field(v, o);
+    return end_field(v, o);
+}
+
+static unsigned char *begin_record(struct astm_view *v, unsigned char *o)
+{
+    o = v->after_record && v->config->format == VIEW_MESSAGE ? PUT(o, ",{\"type\":") : PUT(o, "{\"type\":");
+    const unsigned char *p = v->text + v->at;
+    v->stage = AFTER_TYPE;
+    v->record_end = 0;
+    v->record_type = 0;
+    if (special_is(&v->special, *p) || (p[1] != v->delimiters.field && p[1] != '\r'))
+        return astm_value_begin(&v->value, field_at(v), ASTM_SHAPE_STRING, true, o);
+    v->record_type = *p;
+    *o++ = '"';
+    *o++ = *p;
+    *o++ = '"';
+    return o;
+}
+
+static unsigned char *after_type(struct astm_view *v, unsigned char *o)
+{
+    if (v->scratch.len) {
+        memcpy(o, v->scratch.data, v->scratch.len);
+        o += v->scratch.len;
+    }
+    v->stage = FIELDS;
+    v->field = 1;
+    if (v->config->positional)
+        return PUT(o, ",\"fields\":[");
+    v->at += v->record_type ? 1 : field_at(v).n;
+    return end_field(v, o);
+}
+
+static unsigned char *more_value(struct astm_view *v, unsigned char *o, const unsigned char *limit)
+{
+    o = astm_value_more(&v->value, o, limit);
+    if (v->value.open || v->stage != FIELDS)
+        return o;
+    v->at = (size_t)(v->value.end - v->text);
+    return end_field(v, o);
 }
 
 static enum view_progress write_records(struct astm_view *v, struct bytes *out, size_t stop)
 {
-    while (out->len < stop) {
-        if (!bytes_reserve(out, 2 * ROOM))
-            return VIEW_NO_MEMORY;
-        if (v->stage == RECORD) {
-            if (v->at >= v->len)
-                return VIEW_DONE;
-            if (!open_record(v, out))
-                return VIEW_NO_MEMORY;
-            v->stage = FIELDS;
-            continue;
-        }
-        if (write_fields(v, out)) {
-            v->stage = RECORD;
-            if (!close_record(v, out))
-                return VIEW_NO_MEMORY;
-        }
-    }
-    return VIEW_GOES_ON;
-}
-
-/* ---- the other forms ---- */
-
-static bool govern(struct astm_view *v, struct astm_slice record)
-{
-    struct astm_slice type = astm_field(record, &v->delimiters, 1);
-    unsigned char letter = type.n == 1 ? *type.p : 0;
-    if (letter == 'P') {
-        v->patient = record;
-        v->order = (struct astm_slice){record.p, 0};
-    } else if (letter == 'O') {
-        v->order = record;
-    }
-    return letter == 'R';
-}
-
-static enum view_progress write_results(struct astm_view *v, struct bytes *out, size_t stop)
-{
-    struct astm_slice record;
-    while (out->len < stop) {
-        if (!astm_record_next(v->text, v->len, &v->at, &record))
-            return VIEW_DONE;
-        struct astm_slice following = {v->text + v->at, v->len - v->at};
-        if (govern(v, record) && !astm_result_line(v, record, following, out))
-            return VIEW_NO_MEMORY;
-    }
-    return VIEW_GOES_ON;
-}
-
-static enum view_progress write_plain(struct astm_view *v, struct bytes *out)
-{
-    size_t n = v->len - v->at < VIEW_PIECE ? v->len - v->at : VIEW_PIECE;
-    if (!bytes_append(out, v->text + v->at, n))
+    if (!bytes_reserve(out, stop - out->len + v->scratch.len + ROOM))
         return VIEW_NO_MEMORY;
-    v->at += n;
-    bool text = v->config->format == VIEW_TEXT;
-    for (size_t i = out->len - n; text && i < out->len; i++)
-        if (out->data[i] == '\r')
-            out->data[i] = '\n';
-    if (v->at < v->len)
-        return VIEW_GOES_ON;
-    return !text || bytes_puts(out, "\n") ? VIEW_DONE : VIEW_NO_MEMORY;
+    unsigned char *o = out->data + out->len, *const limit = out->data + stop;
+    while (o < limit && (v->stage != RECORD || v->at < v->len)) {
+        if (v->value.open)
+            o = more_value(v, o, limit);
+        else if (v->stage == FIELDS)
+            o = write_fields(v, o, limit);
+        else if (v->stage == AFTER_TYPE)
+            o = after_type(v, o);
+        else
+            o = begin_record(v, o);
+    }
+    bool done = o < limit;
+    if (done && v->config->format == VIEW_MESSAGE)
+        o = PUT(o, "]}\n");
+    out->len = (size_t)(o - out->data);
+    return done ? VIEW_DONE : VIEW_GOES_ON;
+}
+
+static bool write_envelope(struct astm_view *v, struct bytes *out)
+{
+    switch (v->stage++) {
+    case PRELUDE:
+        return write_prelude(v, out);
+    case CONTROL_ID:
+        return write_control_id(v, out);
+    default:
+        return write_notes(v, out);
+    }
 }
 
 static enum view_progress write_message(struct astm_view *v, struct bytes *out, size_t stop)
 {
-    if (v->stage == PRELUDE && v->config->format == VIEW_MESSAGE && !write_prelude(v, out))
-        return VIEW_NO_MEMORY;
-    if (v->stage == PRELUDE)
-        v->stage = RECORD;
-    enum view_progress progress = write_records(v, out, stop);
-    if (progress == VIEW_DONE && v->config->format == VIEW_MESSAGE && !bytes_puts(out, "]}\n"))
-        return VIEW_NO_MEMORY;
-    return progress;
+    while (v->stage < RECORD && out->len < stop) {
+        size_t before = out->len;
+        unsigned char stage = v->stage;
+        if (v->value.open) {
+            if (!bytes_reserve(out, stop - out->len + ROOM))
+                return VIEW_NO_MEMORY;
+            unsigned char *o = astm_value_more(&v->value, out->data + out->len, out->data + stop);
+            out->len = (size_t)(o - out->data);
+        } else if (!write_envelope(v, out)) {
+            out->len = before;
+            v->stage = stage;
+            return VIEW_NO_MEMORY;
+        }
+    }
+    return out->len < stop ? write_records(v, out, stop) : VIEW_GOES_ON;
 }
 
-enum view_progress astm_view_more(struct astm_view *v, struct bytes *out)
+/* ---- results ---- */
+
+/* Fills the next result. False when memory is exhausted; v->stage is RECORD where there is none. */
+static bool next_result(struct astm_view *v)
+{
+    struct astm_slice record, parts;
+    size_t at = v->at;
+    while (astm_record_next(v->text, v->len, &at, &record)) {
+        struct astm_slice following = {v->text + at, v->len - at};
+        if (astm_results_take(&v->results, record)) {
+            if (!astm_results_fill(&v->results, record, following, v->envelope, &v->result, &parts))
+                return false;
+            v->at = at;
+            v->stage = RESULT;
+            v->parts = parts;
+            return true;
+        }
+        v->at = at;
+    }
+    return true;
+}
+
+/* Appends a piece of value_parts. */
+static bool write_parts(struct astm_view *v, struct bytes *out)
+{
+    enum { PIECE = 8192 };
+    bool table = v->config->format == VIEW_TSV;
+    v->scratch.len = 0;
+    if (!bytes_reserve(&v->scratch, PIECE + ROOM) || !bytes_reserve(out, 2 * (PIECE + ROOM)))
+        return false;
+    unsigned char *o = v->scratch.data;
+    if (!v->value.open)
+        o = astm_value_begin(&v->value, v->parts, ASTM_SHAPE_FIELD, false, o);
+    o = astm_value_more(&v->value, o, v->scratch.data + PIECE);
+    v->stage = v->value.open ? PARTS : RESULT;
+    size_t n = (size_t)(o - v->scratch.data);
+    return table ? tsv_cell(out, v->scratch.data, n) : bytes_append(out, v->scratch.data, n);
+}
+
+/* Goes on with the line of the result. False when memory is exhausted. */
+static bool write_result(struct astm_view *v, struct bytes *out)
+{
+    switch (result_more(&v->result, v->config->format == VIEW_TSV, out)) {
+    case RESULT_NO_MEMORY:
+        return false;
+    case RESULT_PARTS:
+        v->stage = PARTS;
+        return true;
+    case RESULT_DONE:
+        v->stage = RECORD;
+        return true;
+    default:
+        return true;
+    }
+}
+
+static enum view_progress write_results(struct astm_view *v, struct bytes *out, size_t stop)
+{
+    while (out->len < stop) {
+        bool fine = v->stage == PARTS    ? write_parts(v, out)
+                    : v->stage == RESULT ? write_result(v, out)
+                                         : next_result(v);
+        if (!fine)
+            return VIEW_NO_MEMORY;
+        if (v->stage == RECORD && v->at >= v->len)
+            return VIEW_DONE;
+    }
+    return VIEW_GOES_ON;
+}
+
+/* ---- text ---- */
+
+static enum view_progress write_plain(struct astm_view *v, struct bytes *out)
+{
+    bool text = v->config->format == VIEW_TEXT;
+    size_t left = v->len - v->at, n = left < VIEW_PIECE ? left : VIEW_PIECE;
+    if (!bytes_reserve(out, n + 1))
+        return VIEW_NO_MEMORY;
+    bytes_append(out, v->text + v->at, n);
+    for (size_t i = out->len - n; text && i < out->len; i++)
+        if (out->data[i] == '\r')
+            out->data[i] = '\n';
+    v->at += n;
+    if (v->at < v->len)
+        return VIEW_GOES_ON;
+    if (text)
+        bytes_append(out, "\n", 1);
+    return VIEW_DONE;
+}
+
+/* ---- pieces ---- */
+
+static enum view_progress write_piece(struct astm_view *v, struct bytes *out)
 {
     size_t stop = out->len + VIEW_PIECE;
     switch (v->config->format) {
+    case VIEW_MESSAGE:
+        return write_message(v, out, stop);
+    case VIEW_RECORD:
+        return write_records(v, out, stop);
     case VIEW_RESULT:
     case VIEW_TSV:
         return write_results(v, out, stop);
     case VIEW_TEXT:
     case VIEW_RAW:
         return write_plain(v, out);
-    case VIEW_FRAME:
-        return VIEW_DONE;
     default:
-        return write_message(v, out, stop);
+        return VIEW_DONE;
     }
 }
 
-bool astm_value_json(struct astm_view *v, struct astm_slice value, struct bytes *out)
+enum view_progress astm_view_more(struct astm_view *v, struct bytes *out)
 {
-    struct astm_view part = *v;
-    struct astm_view_config config = *v->config;
-    config.positional = false;
-    part.config = &config;
-    part.at = (size_t)(value.p - v->text);
-    part.record_end = part.at + value.n;
-    part.field = 0;
-    const struct specials s = specials_of(&part);
-    if (!bytes_reserve(out, 2 * ROOM))
-        return false;
-    out->len = (size_t)(open_value(&part, out->data + out->len) - out->data);
-    while (!write_value(&part, &s, out))
-        if (!bytes_reserve(out, 2 * ROOM))
-            return false;
-    return true;
+    size_t before = out->len;
+    enum view_progress progress = write_piece(v, out);
+    return progress == VIEW_NO_MEMORY && out->len > before ? VIEW_GOES_ON : progress;
 }
 
 void astm_view_free(struct astm_view *v)
 {
     bytes_free(&v->converted);
+    bytes_free(&v->scratch);
     result_free(&v->result);
 }
 
@@ -556,10 +652,14 @@ static bool write_frame(struct bytes *out, const struct astm_frame *f, bool sent
 
 bool astm_wire_line(struct bytes *out, const struct astm_wire *wire, const struct envelope *envelope)
 {
-    bool fine = bytes_puts(out, "{\"type\":\"frame\",\"protocol\":\"astm\"") && json_member(out, "event", wire->event) &&
-                json_member(out, "link", envelope->link) && json_member(out, "peer", envelope->peer) &&
-                json_member(out, "source", envelope->source) && json_member(out, "time", envelope->received) &&
-                json_member(out, "direction", wire->sent ? "out" : envelope->link ? "in" : NULL);
+    bool fine = bytes_puts(out, "{\"type\":\"frame\",\"protocol\":\"astm\"") &&
+                json_member(out, "event", wire->event) && json_member(out, "link", envelope->link) &&
+                json_member(out, "peer", envelope->peer) && json_member(out, "source", envelope->source) &&
+                json_member(out, "time", envelope->received) &&
+                json_member(out, "direction",
+                            wire->sent       ? "out"
+                            : envelope->link ? "in"
+                                             : NULL);
     if (!wire->sent)
         fine = fine && json_key(out, "offset") && json_number(out, wire->offset);
     if (wire->frame)

@@ -6,8 +6,8 @@
 #include "astm/assembly.h"
 #include "astm/frame.h"
 #include "astm/link.h"
-#include "astm/record.h"
-#include "out/result.h"
+#include "astm/results.h"
+#include "astm/value.h"
 #include "out/view.h"
 
 struct astm_view_config {
@@ -16,28 +16,33 @@ struct astm_view_config {
     struct charset *charset; /* --charset; NULL: UTF-8 where the message is valid UTF-8, else ISO-8859-1 */
 };
 
-/* One message being written. Zero-initialised: astm_view_begin, then astm_view_more until it is done. It may be used for
- * one message after the other. */
+/* One message being written. Zero-initialised: astm_view_begin, then astm_view_more until it is done. It may be used
+ * for one message after the other. What is in it is private. */
 struct astm_view {
     const struct astm_view_config *config;
     const struct envelope *envelope;
     struct astm_message message;
-    struct charset *charset;    /* the message's own */
+    struct charset *charset; /* the message's own */
     struct charset own_charset;
-    const unsigned char *text;  /* the message in UTF-8 */
-    size_t len;
-    struct bytes converted;     /* text, where the message was not UTF-8 */
-    struct astm_delimiters delimiters;
-    struct result result;
-    struct astm_slice patient, order, header; /* results: the records that govern the next R */
     const char *charset_note;
+    const unsigned char *text; /* the message in UTF-8 */
+    size_t len;
+    struct bytes converted; /* text, where the message was not UTF-8 */
+    struct astm_delimiters delimiters;
+    struct special special;
+    struct astm_slice header;
+    unsigned char stage;       /* what comes when the value that is open is closed */
+    unsigned char record_type; /* its letter; 0: none of one letter */
+    bool after_record;
+    size_t at;               /* in text: where the field begins that comes next */
+    size_t field;            /* its number */
+    size_t record_end;       /* where its record ends, once looked for; else 0 */
+    struct astm_value value; /* the value that is open: one that is not written in one go */
+    struct astm_results results;
+    struct result result;
+    struct astm_slice parts; /* of the result: its value, to be written as value_parts */
+    struct bytes scratch;    /* record lines: what each says of its message; results: a piece of value_parts */
     unsigned char digest[16];
-    size_t at;                  /* in text */
-    size_t record_end, field_end;
-    size_t field;               /* the number of the field at `at` */
-    unsigned char stage;
-    unsigned char record_type;  /* its letter; 0: none of one letter */
-    bool in_value, components, repeats, verbatim, records, after_field;
 };
 
 /* Begins a message. What message, envelope and config point to must stay until the view is done. False when memory is
@@ -45,7 +50,7 @@ struct astm_view {
 bool astm_view_begin(struct astm_view *v, const struct astm_view_config *config, const struct astm_message *message,
                      const struct envelope *envelope);
 
-/* Appends about VIEW_PIECE bytes at most. VIEW_NO_MEMORY: the lines are torn. */
+/* Appends about VIEW_PIECE bytes at most. VIEW_NO_MEMORY: nothing was appended; it may be called again. */
 enum view_progress astm_view_more(struct astm_view *v, struct bytes *out);
 
 void astm_view_free(struct astm_view *v);

@@ -24,7 +24,7 @@ bool bytes_reserve(struct bytes *b, size_t more)
 
 bool bytes_append(struct bytes *b, const void *data, size_t n)
 {
-    if (!bytes_reserve(b, n))
+    if (b->cap - b->len < n && !bytes_reserve(b, n))
         return false;
     if (n)
         memcpy(b->data + b->len, data, n);

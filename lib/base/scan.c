@@ -47,6 +47,11 @@ unsigned char scan_sum_plain(const unsigned char *p, size_t n)
 #ifdef __SSE2__
 #include <emmintrin.h>
 
+static __m128i load(const unsigned char *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
 /* Which of 16 bytes lie between low and low + span. */
 static __m128i between(__m128i x, char low, char span)
 {
@@ -54,60 +59,68 @@ static __m128i between(__m128i x, char low, char span)
     return _mm_cmpeq_epi8(_mm_min_epu8(from_low, _mm_set1_epi8(span)), from_low);
 }
 
-static unsigned mask_of(__m128i x)
+static __m128i equal(__m128i x, char c)
 {
-    return (unsigned)_mm_movemask_epi8(x);
+    return _mm_cmpeq_epi8(x, _mm_set1_epi8(c));
+}
+
+static inline __m128i frame_controls(__m128i x)
+{
+    return _mm_or_si128(between(x, 0x02, 3), equal(x, 0x17));
+}
+
+static inline __m128i link_controls(__m128i x)
+{
+    return _mm_or_si128(_mm_or_si128(equal(x, 0x02), equal(x, 0x15)), between(x, 0x04, 2));
+}
+
+static inline __m128i line_ends(__m128i x)
+{
+    return _mm_or_si128(equal(x, '\r'), equal(x, '\n'));
+}
+
+/* The first of at least 16 bytes that `hits` tells. The last vector may overlap the one before it. */
+static inline size_t first(__m128i (*hits)(__m128i), const unsigned char *p, size_t n)
+{
+    for (size_t i = 0;;) {
+        unsigned mask = (unsigned)_mm_movemask_epi8(hits(load(p + i)));
+        if (mask)
+            return i + (unsigned)__builtin_ctz(mask);
+        if (i == n - 16)
+            return n;
+        i = n - i < 32 ? n - 16 : i + 16;
+    }
 }
 
 size_t scan_frame_control(const unsigned char *p, size_t n)
 {
-    size_t i = 0;
-    for (; n - i >= 16; i += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        unsigned mask = mask_of(_mm_or_si128(between(x, 0x02, 3), _mm_cmpeq_epi8(x, _mm_set1_epi8(0x17))));
-        if (mask)
-            return i + (size_t)__builtin_ctz(mask);
-    }
-    return i + scan_frame_control_plain(p + i, n - i);
+    return n < 16 ? scan_frame_control_plain(p, n) : first(frame_controls, p, n);
 }
 
 size_t scan_link_control(const unsigned char *p, size_t n)
 {
-    size_t i = 0;
-    for (; n - i >= 16; i += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8(0x02)), _mm_cmpeq_epi8(x, _mm_set1_epi8(0x15)));
-        unsigned mask = mask_of(_mm_or_si128(hit, between(x, 0x04, 2)));
-        if (mask)
-            return i + (size_t)__builtin_ctz(mask);
-    }
-    return i + scan_link_control_plain(p + i, n - i);
+    return n < 16 ? scan_link_control_plain(p, n) : first(link_controls, p, n);
 }
 
 size_t scan_line_end(const unsigned char *p, size_t n)
 {
-    size_t i = 0;
-    for (; n - i >= 16; i += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        unsigned mask =
-            mask_of(_mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\r')), _mm_cmpeq_epi8(x, _mm_set1_epi8('\n'))));
-        if (mask)
-            return i + (size_t)__builtin_ctz(mask);
-    }
-    return i + scan_line_end_plain(p + i, n - i);
+    return n < 16 ? scan_line_end_plain(p, n) : first(line_ends, p, n);
 }
 
 unsigned char scan_sum(const unsigned char *p, size_t n)
 {
-    __m128i sum = _mm_setzero_si128();
+    static const unsigned char keep[32] = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+                                          "\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377\377";
+    const __m128i zero = _mm_setzero_si128();
+    __m128i sum = zero;
     size_t i = 0;
-    for (; n - i >= 16; i += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
-        sum = _mm_add_epi64(sum, _mm_sad_epu8(x, _mm_setzero_si128()));
-    }
-    int low = _mm_cvtsi128_si32(sum);
-    int high = _mm_cvtsi128_si32(_mm_srli_si128(sum, 8));
-    return (unsigned char)((unsigned)low + (unsigned)high + scan_sum_plain(p + i, n - i));
+    if (n < 16)
+        return scan_sum_plain(p, n);
+    for (; n - i >= 16; i += 16)
+        sum = _mm_add_epi64(sum, _mm_sad_epu8(load(p + i), zero));
+    __m128i rest = _mm_and_si128(load(p + n - 16), load(keep + (n - i))); /* the last n - i bytes */
+    sum = _mm_add_epi64(sum, _mm_sad_epu8(rest, zero));
+    return (unsigned char)((unsigned)_mm_cvtsi128_si32(sum) + (unsigned)_mm_cvtsi128_si32(_mm_srli_si128(sum, 8)));
 }
 
 #else

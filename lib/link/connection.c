@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 enum {
-    IN_MAX = 64 << 10, /* bytes that are read ahead while an answer is owed */
+    IN_MAX = 64 << 10,   /* bytes that are read ahead while an answer is owed */
+    OUT_MAX = 128 << 10, /* bytes that the peer does not take, past which nothing more is read from it */
     DRAIN_MS = 2000,
 };
 
@@ -98,9 +99,8 @@ static void on_wire(void *context, const struct astm_wire *wire)
     if (f && wire->sent)
         tell(c, LOG_WIRE, "> frame %d %s, %zu bytes", f->number, f->end == ASTM_ETX ? "ETX" : "ETB", f->len);
     else if (f)
-        tell(c, LOG_WIRE, "< frame %d %s, %zu bytes, checksum %02X, computed %02X",
-                 f->number, f->end == ASTM_ETX ? "ETX" : "ETB", f->len, (unsigned)f->given & 0xFF,
-                 (unsigned)f->computed);
+        tell(c, LOG_WIRE, "< frame %d %s, %zu bytes, checksum %02X, computed %02X", f->number,
+             f->end == ASTM_ETX ? "ETX" : "ETB", f->len, (unsigned)f->given & 0xFF, (unsigned)f->computed);
     else
         tell(c, LOG_WIRE, "%c %s", wire->sent ? '>' : '<', wire->event);
 }
@@ -127,6 +127,14 @@ static bool password_fits(const struct connection *c, const struct astm_message 
     return given.n == strlen(password) && memcmp(given.p, password, given.n) == 0;
 }
 
+/* How many bytes more may be held. */
+static size_t room(const struct connection *c)
+{
+    const struct handover *h = c->hub->handover;
+    size_t held = c->hub->held + h->held + h->piece.cap, max = c->hub->config->max_buffer;
+    return held < max ? max - held : 0;
+}
+
 static enum verdict judge(struct connection *c, const struct astm_event *event)
 {
     struct handover_party party = {c->number, event->ticket, event->owed};
@@ -134,24 +142,24 @@ static enum verdict judge(struct connection *c, const struct astm_event *event)
         tell(c, LOG_ERROR, "rejected a message: its password (H.4) is not the one expected");
         return VERDICT_NEVER;
     }
+    c->hub->handover->room = room(c);
     return handover_offer(c->hub->handover, &party, &event->message, name_of(c), c->peer);
 }
 
-static void tell_verdict(struct connection *c, enum verdict verdict, size_t bytes)
+static void tell_verdict(const struct connection *c, enum verdict verdict)
 {
-    if (verdict == VERDICT_ACCEPT && !c->hub->config->quiet_messages)
+    if (verdict == VERDICT_ACCEPT)
         tell(c, LOG_EVENT, "message handed over");
     else if (verdict == VERDICT_LATER)
-        tell(c, LOG_EVENT, "a message of %zu bytes cannot be handed over now", bytes);
+        tell(c, LOG_EVENT, "a message cannot be handed over now");
 }
 
 static void on_message(struct connection *c, const struct astm_event *event, int64_t now)
 {
-    enum verdict verdict = judge(c, event);
     if (!event->message.complete)
         tell(c, LOG_EVENT, "an incomplete message of %zu bytes", event->message.len);
-    if (verdict != VERDICT_WAIT)
-        tell_verdict(c, verdict, event->message.len);
+    enum verdict verdict = judge(c, event);
+    tell_verdict(c, verdict);
     astm_link_answer(&c->link, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, now);
     if (event->owed && verdict != VERDICT_WAIT)
         astm_link_settle(&c->link, now);
@@ -171,12 +179,26 @@ static bool take_event(struct connection *c, int64_t now)
 
 /* ---- bytes ---- */
 
-/* How much this connection's message may grow to, over all that is held. */
-static void set_allowance(struct connection *c)
+/* Tells the machine what it cannot know: how much its message may grow, over all that is held; and that ENQ has to be
+ * answered with NAK, as a message of this link and peer is owed that came over a connection before. */
+static void inform(struct connection *c)
 {
-    size_t held = c->hub->held + c->hub->handover->held + c->hub->handover->piece.cap;
-    size_t max = c->hub->config->max_buffer;
-    c->link.allowance = held < max ? c->link.assembly.text.len + (max - held) : 0;
+    c->link.allowance = c->link.assembly.text.len + room(c);
+    unsigned debts = handover_orphans(c->hub->handover, name_of(c), c->peer);
+    c->link.owed += debts - c->debts;
+    c->debts = debts;
+}
+
+/* Without memory for what comes in, the connection is as good as lost. */
+static void fail(struct connection *c)
+{
+    tell(c, LOG_ERROR, "memory is exhausted: the connection is closed");
+    c->lost = c->eof = true;
+}
+
+static bool takes_bytes(const struct connection *c)
+{
+    return !c->closing && !c->source.gone && !handover_complete(c->hub->handover);
 }
 
 /* Feeds the machine from p. What it does not take is kept in c->in, unless it lies there already. */
@@ -184,8 +206,8 @@ static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t
 {
     size_t at = 0;
     bool moved = true;
-    while (moved && at < n) {
-        set_allowance(c);
+    while (moved && at < n && takes_bytes(c)) {
+        inform(c);
         size_t taken = astm_link_push(&c->link, p + at, n - at, now);
         at += taken;
         moved = take_event(c, now) || taken;
@@ -193,7 +215,7 @@ static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t
     if (p == c->in.data)
         bytes_drop(&c->in, at);
     else if (at < n && !bytes_append(&c->in, p + at, n - at))
-        c->lost = c->eof = true;
+        fail(c);
     if (!c->in.len)
         bytes_free(&c->in);
 }
@@ -239,11 +261,21 @@ static void shut(struct connection *c)
     shutdown(c->source.fd, SHUT_WR);
 }
 
-void connection_advance(struct connection *c, int64_t now)
+/* Whether nothing can come of it any more. */
+static bool is_over(const struct connection *c)
+{
+    if (pending_out(c))
+        return false;
+    return c->closing ? c->eof : c->eof_told && !astm_link_waiting(&c->link);
+}
+
+/* Lets it go on with what it holds. */
+static void advance(struct connection *c, int64_t now)
 {
     if (c->source.gone)
         return;
     if (!c->closing) {
+        inform(c);
         while (take_event(c, now))
             ;
         if (c->in.len)
@@ -255,20 +287,25 @@ void connection_advance(struct connection *c, int64_t now)
     account(c);
     if (c->closing && !c->shut && !pending_out(c))
         shut(c);
-    if ((c->eof_told && !pending_out(c) && !astm_link_waiting(&c->link)) || (c->closing && c->eof))
+    if (is_over(c))
         connection_drop(c, now);
-    else if (c->hub->stopping && !c->closing && connection_idle(c))
-        connection_close(c, now);
 }
 
 /* ---- the loop's questions ---- */
+
+/* Whether more input would only pile up: an answer is owed and enough is read ahead, the peer does not take what we
+ * send, or stdout does not take what we print of it. */
+static bool is_stuffed(const struct connection *c)
+{
+    bool unframed_waits = astm_link_waiting(&c->link) && !astm_link_receiving(&c->link);
+    return unframed_waits || c->in.len >= IN_MAX || c->link.out.len >= OUT_MAX || handover_full(c->hub->handover);
+}
 
 static short interest(struct loop_source *source)
 {
     struct connection *c = of(source);
     short wants = pending_out(c) ? POLLOUT : 0;
-    bool unframed_waits = astm_link_waiting(&c->link) && !astm_link_receiving(&c->link);
-    if (!c->eof && (c->closing || (!unframed_waits && c->in.len < IN_MAX && !handover_full(c->hub->handover))))
+    if (!c->eof && (c->closing || !is_stuffed(c)))
         wants |= POLLIN;
     return wants ? wants : LOOP_IGNORE;
 }
@@ -304,23 +341,22 @@ static void on_readable(struct connection *c, int64_t now)
         return;
     }
     heard(c, now);
-    if (c->closing) {
+    if (c->closing)
         discard(c, c->hub->buffer, (size_t)n);
-    } else if (!c->in.len) {
+    else if (!c->in.len)
         feed(c, c->hub->buffer, (size_t)n, now);
-    } else if (bytes_append(&c->in, c->hub->buffer, (size_t)n)) {
+    else if (bytes_append(&c->in, c->hub->buffer, (size_t)n))
         feed(c, c->in.data, c->in.len, now);
-    } else {
-        c->lost = c->eof = true;
-    }
+    else
+        fail(c);
 }
 
 static void ready(struct loop_source *source, short revents, int64_t now)
 {
     struct connection *c = of(source);
-    if (revents & (POLLIN | POLLHUP | POLLERR))
+    if (revents & ~POLLOUT)
         on_readable(c, now);
-    connection_advance(c, now);
+    advance(c, now);
 }
 
 static int64_t deadline(struct loop_source *source)
@@ -328,8 +364,9 @@ static int64_t deadline(struct loop_source *source)
     struct connection *c = of(source);
     if (c->closing)
         return c->close_by;
-    int64_t due = astm_link_deadline(&c->link);
-    int64_t idle = c->hub->config->idle_ms && astm_link_idle(&c->link) ? c->active + c->hub->config->idle_ms : INT64_MAX;
+    int64_t due = astm_link_deadline(&c->link), idle = INT64_MAX;
+    if (c->hub->config->idle_ms && astm_link_idle(&c->link))
+        idle = c->active + c->hub->config->idle_ms;
     return due < idle ? due : idle;
 }
 
@@ -338,16 +375,13 @@ static void tick(struct loop_source *source, int64_t now)
     struct connection *c = of(source);
     if (c->closing) {
         connection_drop(c, now);
-        return;
-    }
-    if (now >= astm_link_deadline(&c->link)) {
+    } else if (now >= astm_link_deadline(&c->link)) {
         astm_link_tick(&c->link, now);
+        advance(c, now);
     } else {
         tell(c, LOG_EVENT, "idle for too long");
         connection_close(c, now);
-        return;
     }
-    connection_advance(c, now);
 }
 
 static void removed(struct loop_source *source)
@@ -389,8 +423,8 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
         close(fd);
         return NULL;
     }
-    c->source =
-        (struct loop_source){.fd = fd, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick, .removed = removed};
+    c->source = (struct loop_source){
+        .fd = fd, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick, .removed = removed};
     c->hub = hub;
     c->port = port;
     c->active = now;
@@ -409,40 +443,38 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
 
 void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict, int64_t now)
 {
-    tell_verdict(c, verdict, 0);
+    tell_verdict(c, verdict);
     if (verdict == VERDICT_LATER && c->hub->handover->error)
         verdict = VERDICT_NEVER;
     if (party->owed)
         astm_link_settle(&c->link, now);
     else
         astm_link_answer(&c->link, party->ticket, verdict, now);
-    connection_advance(c, now);
+    advance(c, now);
 }
 
 bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now)
 {
-    return !c->closing && !c->eof && astm_link_send(&c->link, text, n, now);
+    return !c->closing && !c->eof && !c->source.gone && astm_link_send(&c->link, text, n, now);
 }
 
 bool connection_idle(const struct connection *c)
 {
-    return astm_link_idle(&c->link) && !c->in.len && !pending_out(c);
+    struct astm_link link = c->link;
+    link.sending.len = 0; /* a message that no ENQ was sent for is not in flight */
+    return astm_link_idle(&link) && !c->in.len && !pending_out(c);
 }
 
 void connection_close(struct connection *c, int64_t now)
 {
     if (c->closing || c->source.gone)
         return;
+    if (astm_link_waiting(&c->link) && astm_link_receiving(&c->link))
+        astm_link_tick(&c->link, astm_link_deadline(&c->link));
     c->closing = true;
     c->close_by = now + DRAIN_MS;
     discard(c, c->in.data, c->in.len);
-    if (c->eof || c->lost) {
-        connection_drop(c, now);
-        return;
-    }
-    write_out(c, now);
-    if (!pending_out(c))
-        shut(c);
+    advance(c, now);
 }
 
 void connection_drop(struct connection *c, int64_t now)
@@ -450,16 +482,17 @@ void connection_drop(struct connection *c, int64_t now)
     struct hub *hub = c->hub;
     if (c->source.gone)
         return;
+    loop_remove(&hub->loop, &c->source);
     if (c->heard || port_dials(c->port))
         tell(c, LOG_EVENT, "disconnected");
     if (!c->eof_told)
         tell_eof(c, now);
+    handover_orphan(hub->handover, c->number);
     close(c->source.fd);
     c->source.fd = -1;
     hub->held -= c->held;
     hub->slots[c->number & UINT32_MAX] = NULL;
     hub->connections--;
-    loop_remove(&hub->loop, &c->source);
     if (hub->hooks.down)
         hub->hooks.down(hub->hooks.context, c, now);
     port_lost(c->port, c->heard, now);

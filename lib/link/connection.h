@@ -10,12 +10,15 @@ struct connection {
     struct port *port;
     uint64_t number; /* slot in the low 32 bits, generation above */
     struct astm_link link;
-    struct bytes in; /* read and not yet taken by the machine */
-    size_t held;     /* as counted in the hub */
-    int64_t active;  /* when the last byte came or went */
-    int64_t close_by; /* closing: when patience ends */
-    bool heard;      /* a byte has come */
-    bool eof, eof_told, lost, closing, shut;
+    struct bytes in;    /* read and not yet taken by the machine */
+    size_t held;        /* as counted in the hub */
+    unsigned debts;     /* of link.owed: messages of this link and peer that are owed on other connections */
+    int64_t active;     /* when the last byte came or went */
+    int64_t close_by;   /* closing: when patience ends */
+    bool heard;         /* a byte has come */
+    bool eof, eof_told; /* the peer has sent its last byte; the machine knows */
+    bool lost;          /* nothing can be sent any more */
+    bool closing, shut; /* by our own choice; the write side is shut */
     char peer[64];
 };
 
@@ -26,14 +29,12 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
 /* The verdict on a message that it offered. */
 void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict, int64_t now);
 
-/* Lets it go on with what it holds. */
-void connection_advance(struct connection *c, int64_t now);
-
 /* Puts a message up for sending. False when it is sending one already, or is closing. */
 bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now);
 
-/* Closes by our own choice: the last answer is flushed, the write side shut, and input discarded for up to 2 s, until EOT
- * or the peer's close; closing over unread bytes could destroy the answer in flight. */
+/* Closes by our own choice: a frame that still waits for its verdict is refused, the last answer is flushed, the write
+ * side shut, and input discarded for up to 2 s, until EOT or the peer's close; closing over unread bytes could destroy
+ * the answer in flight. */
 void connection_close(struct connection *c, int64_t now);
 
 /* Closes at once. */

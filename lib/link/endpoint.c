@@ -15,6 +15,8 @@
 
 enum { BACKLOG = 512 };
 
+static const char LOOPBACK[] = "127.0.0.1";
+
 static bool starts(const char **text, const char *prefix)
 {
     size_t n = strlen(prefix);
@@ -47,22 +49,24 @@ static bool parse_host_port(const char *text, struct endpoint *e, const char **w
     const char *colon = strrchr(text, ':');
     *why = "the port is a number from 0 to 65535";
     if (!colon) {
-        strcpy(e->host, "127.0.0.1");
+        strcpy(e->host, LOOPBACK);
         return parse_port(text, &e->port);
     }
     if (!parse_port(colon + 1, &e->port))
         return false;
     size_t n = (size_t)(colon - text);
-    if (n >= 2 && text[0] == '[' && text[n - 1] == ']') {
+    bool brackets = n >= 2 && text[0] == '[' && text[n - 1] == ']';
+    if (brackets) {
         text++;
         n -= 2;
-    } else if (memchr(text, ':', n)) {
-        *why = "an IPv6 address stands in brackets, as in [::1]:4000";
+    }
+    if (brackets != (memchr(text, ':', n) != NULL)) {
+        *why = "an IPv6 address, and nothing else, stands in brackets, as in [::1]:4000";
         return false;
     }
     *why = "the host's name is too long";
     if (!n)
-        return copy(e->host, sizeof e->host, "127.0.0.1", 9);
+        return copy(e->host, sizeof e->host, LOOPBACK, strlen(LOOPBACK));
     return copy(e->host, sizeof e->host, text, n);
 }
 
@@ -105,7 +109,7 @@ void endpoint_remove_stale(const struct endpoint *e)
     struct address address;
     if (lstat(e->host, &status) != 0 || !S_ISSOCK(status.st_mode) || !endpoint_unix_address(e, &address))
         return;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return;
     if (connect(fd, (const struct sockaddr *)&address.storage, address.len) != 0 && errno == ECONNREFUSED)

@@ -18,8 +18,8 @@ enum endpoint_kind { ENDPOINT_LISTEN, ENDPOINT_DIAL, ENDPOINT_FD };
 struct endpoint {
     enum endpoint_kind kind;
     bool is_unix;
-    const char *text;   /* as written; the caller's */
-    char host[256];     /* or the path of a unix socket */
+    const char *text; /* as written; the caller's */
+    char host[256];   /* or the path of a unix socket */
     uint16_t port;
     int fd;
 };

@@ -9,6 +9,7 @@
 
 enum {
     IN_PLACE = 32 << 10,    /* bytes: a message up to this is rendered at once, without a copy */
+    NO_MEMORY_MS = 100,     /* until rendering is tried again */
     PIECE_FULL = 256 << 10, /* bytes rendered and not written, past which messages wait as copies */
 };
 
@@ -17,7 +18,20 @@ static short interest(struct loop_source *source)
     const struct handover *h = (const struct handover *)source;
     if (h->error)
         return LOOP_IGNORE;
-    return h->piece.len > h->piece_at || h->unrendered ? POLLOUT : 0;
+    return h->piece.len > h->piece_at || (h->unrendered && !h->render_at) ? POLLOUT : 0;
+}
+
+static int64_t deadline(struct loop_source *source)
+{
+    const struct handover *h = (const struct handover *)source;
+    return h->render_at && !h->error ? h->render_at : INT64_MAX;
+}
+
+static void tick(struct loop_source *source, int64_t now)
+{
+    struct handover *h = (struct handover *)source;
+    h->render_at = 0;
+    handover_pump(h, now);
 }
 
 static void fail(struct handover *h, int error)
@@ -40,7 +54,8 @@ void handover_open(struct handover *h, const struct astm_view_config *format, ui
 {
     *h = (struct handover){.format = *format, .limit = limit};
     outlet_open(&h->outlet, STDOUT_FILENO);
-    h->source = (struct loop_source){.fd = h->outlet.fd, .interest = interest, .ready = ready};
+    h->source = (struct loop_source){
+        .fd = h->outlet.fd, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick};
     ledger_init(&h->ledger, dedup);
     ident_init(&h->ident);
     if (format->format == VIEW_TSV && result_tsv_header(&h->piece))
@@ -70,22 +85,16 @@ static void release(struct handover *h, struct handover_job *job)
     free(job);
 }
 
-static bool keep_text(struct bytes *copy, const void *text, size_t n)
-{
-    return bytes_append(copy, text, n) && bytes_append(copy, "", 1);
-}
-
 /* Copies a message and its envelope into the job. */
 static bool keep(struct handover *h, struct handover_job *job, const struct astm_message *m, const struct envelope *e)
 {
     const char *texts[] = {e->id, e->link, e->peer, e->received};
     size_t at[4], n = 4;
-    if (!bytes_reserve(&job->copy, m->len + m->notes_len + 512) || !bytes_append(&job->copy, m->text, m->len) ||
-        !bytes_append(&job->copy, m->notes, m->notes_len))
+    if (!bytes_append(&job->copy, m->text, m->len) || !bytes_append(&job->copy, m->notes, m->notes_len))
         return false;
     for (size_t i = 0; i < n; i++) {
         at[i] = job->copy.len;
-        if (!keep_text(&job->copy, texts[i], strlen(texts[i])))
+        if (!bytes_append(&job->copy, texts[i], strlen(texts[i]) + 1))
             return false;
     }
     const char *base = (const char *)job->copy.data;
@@ -116,10 +125,13 @@ static void finish_job(struct handover *h, enum verdict verdict, int64_t now)
     h->first = job->next;
     if (!h->first)
         h->last = NULL;
-    if (verdict == VERDICT_ACCEPT)
+    h->owed -= job->party.owed;
+    if (verdict == VERDICT_ACCEPT) {
         h->accepted++;
-    else
+        h->whole = job->end;
+    } else {
         h->offered--;
+    }
     struct handover_party party = job->party;
     if (job->entry != LEDGER_NONE) {
         struct ledger_entry *e = ledger_at(&h->ledger, job->entry);
@@ -151,17 +163,16 @@ static enum view_progress more(struct handover *h)
 }
 
 /* Renders jobs that wait as copies, as far as there is room. */
-static void render(struct handover *h)
+static void render(struct handover *h, int64_t now)
 {
-    while (h->unrendered && h->piece.len - h->piece_at < PIECE_FULL) {
+    while (h->unrendered && !h->render_at && h->piece.len - h->piece_at < PIECE_FULL) {
         struct handover_job *job = h->unrendered;
-        if (!h->viewing && !astm_view_begin(&h->view, &h->format, &job->message, &job->envelope))
-            return;
-        h->viewing = true;
-        enum view_progress progress = more(h);
+        if (!h->viewing)
+            h->viewing = astm_view_begin(&h->view, &h->format, &job->message, &job->envelope);
+        enum view_progress progress = h->viewing ? more(h) : VIEW_NO_MEMORY;
         if (progress == VIEW_NO_MEMORY)
-            return;
-        if (progress == VIEW_GOES_ON)
+            h->render_at = now + NO_MEMORY_MS;
+        if (progress != VIEW_DONE)
             continue;
         h->viewing = false;
         job->end = h->produced;
@@ -200,27 +211,23 @@ static enum verdict offer_again(struct handover *h, struct ledger_entry *e, cons
 }
 
 static bool create_job(struct handover *h, const struct handover_party *party, uint32_t entry,
-                       const struct astm_message *m, const char *link, const char *peer)
+                       const struct astm_message *m, const struct envelope *envelope)
 {
-    char id[27], received[28];
-    int64_t wall = clock_wall_us();
-    ident_next(&h->ident, wall, id);
-    time_iso_us(wall, received);
-    struct envelope envelope = {.id = id, .link = link, .peer = peer, .received = received};
     struct handover_job *job = append(h);
     if (!job)
         return false;
     job->party = *party;
     job->entry = entry;
-    if (!party->owed && render_in_place(h, m, &envelope)) {
+    if (!party->owed && render_in_place(h, m, envelope)) {
         job->end = h->produced;
-    } else if (!keep(h, job, m, &envelope)) {
+    } else if ((!party->owed && m->len > h->room) || !keep(h, job, m, envelope)) {
         drop_last(h);
         return false;
     } else if (!h->unrendered) {
         h->unrendered = job;
     }
     h->offered++;
+    h->owed += party->owed;
     return true;
 }
 
@@ -230,8 +237,10 @@ static void strand(struct handover *h, const struct handover_party *party, const
 {
     struct handover_job *job = calloc(1, sizeof *job);
     h->strandings++;
-    if (!job || !keep(h, job, m, envelope)) {
-        free(job);
+    if (!job)
+        return;
+    if (!keep(h, job, m, envelope)) {
+        release(h, job);
         return;
     }
     job->party = *party;
@@ -257,12 +266,44 @@ static uint32_t enter(struct handover *h, const unsigned char key[16], bool quer
     return entry;
 }
 
+/* Offers a message that is no repeat. */
+static enum verdict offer_anew(struct handover *h, const struct handover_party *party, uint32_t entry,
+                               const struct astm_message *m, const char *link, const char *peer)
+{
+    char id[27], received[28];
+    int64_t wall = clock_wall_us();
+    ident_next(&h->ident, wall, id);
+    time_iso_us(wall, received);
+    struct envelope envelope = {.id = id, .link = link, .peer = peer, .received = received};
+    if (create_job(h, party, entry, m, &envelope))
+        return VERDICT_WAIT;
+    log_line(LOG_ERROR, "%s: %s: no memory for a message of %zu bytes (--max-buffer)", link, peer, m->len);
+    if (entry != LEDGER_NONE)
+        ledger_forget(&h->ledger, entry);
+    if (party->owed)
+        strand(h, party, m, &envelope);
+    return VERDICT_LATER;
+}
+
+/* After stdout has failed, or with all that -c asks for: whoever is not acknowledged keeps the message. One that has no
+ * acknowledgement and comes after the last that is asked for is left out as if it had come after the end. */
+static enum verdict turn_down(struct handover *h, const struct handover_party *party, const struct astm_message *m)
+{
+    struct envelope nothing = {"", "", "", "", NULL, 0};
+    if (party->owed && (h->error || m->framed))
+        strand(h, party, m, &nothing);
+    else if (party->owed)
+        log_line(LOG_ERROR, "a message of %zu bytes without frames came after the last one (--count): left out",
+                 m->len);
+    return VERDICT_LATER;
+}
+
 enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct astm_message *m,
                             const char *link, const char *peer)
 {
     unsigned char key[16];
     uint32_t entry = LEDGER_NONE;
-    if (!party->owed) {
+    if (!party->owed) { /* what is owed is no repeat */
         astm_message_key(m, key);
         entry = ledger_find(&h->ledger, key);
     }
@@ -272,20 +313,36 @@ enum verdict handover_offer(struct handover *h, const struct handover_party *par
             return offer_again(h, e, party);
         ledger_forget(&h->ledger, entry);
     }
-    if (h->error || (h->limit && h->offered >= h->limit)) {
-        struct envelope nothing = {"", "", "", "", NULL, 0};
-        if (party->owed)
-            strand(h, party, m, &nothing);
-        return VERDICT_LATER;
-    }
+    if (h->error || (h->limit && h->offered >= h->limit))
+        return turn_down(h, party, m);
     entry = party->owed ? LEDGER_NONE : enter(h, key, astm_message_query(m), party);
     if (!party->owed && entry == LEDGER_NONE)
         return VERDICT_LATER;
-    if (create_job(h, party, entry, m, link, peer))
-        return VERDICT_WAIT;
-    if (entry != LEDGER_NONE)
-        ledger_forget(&h->ledger, entry);
-    return VERDICT_LATER;
+    return offer_anew(h, party, entry, m, link, peer);
+}
+
+/* The length of a peer's address without its port. */
+static size_t host_len(const char *peer)
+{
+    const char *colon = strrchr(peer, ':');
+    return colon ? (size_t)(colon - peer) : strlen(peer);
+}
+
+void handover_orphan(struct handover *h, uint64_t connection)
+{
+    for (struct handover_job *job = h->owed ? h->first : NULL; job; job = job->next)
+        if (job->party.owed && job->party.connection == connection)
+            job->party.connection = 0;
+}
+
+unsigned handover_orphans(const struct handover *h, const char *link, const char *peer)
+{
+    unsigned n = 0;
+    size_t len = host_len(peer);
+    for (const struct handover_job *job = h->owed ? h->first : NULL; job; job = job->next)
+        n += job->party.owed && !job->party.connection && strcmp(job->envelope.link, link) == 0 &&
+             host_len(job->envelope.peer) == len && memcmp(job->envelope.peer, peer, len) == 0;
+    return n;
 }
 
 void handover_wire(struct handover *h, const struct astm_wire *wire, const char *link, const char *peer)
@@ -340,7 +397,7 @@ void handover_pump(struct handover *h, int64_t now)
     bool moved;
     do {
         uint64_t written = h->written, produced = h->produced;
-        render(h);
+        render(h, now);
         if (h->piece.len > h->piece_at)
             write_piece(h);
         moved = h->written > written || h->produced > produced;
@@ -370,36 +427,40 @@ bool handover_complete(const struct handover *h)
 bool handover_torn(const struct handover *h)
 {
     bool lines = h->format.format != VIEW_TEXT && h->format.format != VIEW_RAW;
-    return lines ? h->written && h->last_byte != '\n' : h->piece_at > 0;
+    return lines ? h->written && h->last_byte != '\n' : h->written > h->whole;
 }
 
 /* ---- shutdown ---- */
 
+/* Appends the message whole, or not at all. */
 static bool append_to_rejects(const char *file, const struct handover_job *job)
 {
     int fd = file && job->copy.len ? open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (fd < 0)
         return false;
-    ssize_t n = write(fd, job->message.text, job->message.len);
-    bool fine = n == (ssize_t)job->message.len && fdatasync(fd) == 0;
+    off_t before = lseek(fd, 0, SEEK_END);
+    bool fine = write(fd, job->message.text, job->message.len) == (ssize_t)job->message.len && fdatasync(fd) == 0;
+    if (!fine && before >= 0 && ftruncate(fd, before) != 0)
+        log_line(LOG_ERROR, "%s: a message is torn in it: %s", file, strerror(errno));
     return close(fd) == 0 && fine;
 }
 
-static unsigned rescue(struct handover *h, const struct handover_job *job)
+static unsigned rescue(const struct handover *h, const struct handover_job *job)
 {
-    bool kept = append_to_rejects(h->rejects, job);
-    log_line(LOG_ERROR,
-             kept ? "a message that was acknowledged and could not be handed over went to %s"
-                  : "A MESSAGE THAT WAS ACKNOWLEDGED COULD NOT BE HANDED OVER AND IS LOST (%s)",
+    if (append_to_rejects(h->rejects, job)) {
+        log_line(LOG_ERROR, "a message that nobody will send again went to %s", h->rejects);
+        return 0;
+    }
+    log_line(LOG_ERROR, "A MESSAGE THAT NOBODY WILL SEND AGAIN COULD NOT BE HANDED OVER AND IS LOST (%s)",
              h->rejects ? h->rejects : "there is no --rejects file");
-    return !kept;
+    return 1;
 }
 
 unsigned handover_rescue(struct handover *h)
 {
     unsigned lost = h->strandings;
     for (const struct handover_job *job = h->stranded; job; job = job->next)
-        lost -= !rescue(h, job);
+        lost -= 1 - rescue(h, job);
     for (const struct handover_job *job = h->first; job; job = job->next)
         if (job->party.owed)
             lost += rescue(h, job);

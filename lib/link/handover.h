@@ -14,14 +14,14 @@
 struct handover_party {
     uint64_t connection; /* its number, never used again; 0: nobody */
     uint64_t ticket;
-    bool owed; /* acknowledged already: it is handed over whatever happens */
+    bool owed; /* acknowledged already, or without acknowledgement: it is handed over whatever happens */
 };
 
 struct handover_job {
     struct handover_job *next;
     struct handover_party party;
-    uint32_t entry;         /* in the ledger, or LEDGER_NONE */
-    uint64_t end;           /* the stream offset behind its last byte; 0: not rendered yet */
+    uint32_t entry; /* in the ledger, or LEDGER_NONE */
+    uint64_t end;   /* the stream offset behind its last byte; 0: not rendered yet */
     /* what is needed to render it later; all in `copy` */
     struct astm_message message;
     struct envelope envelope;
@@ -32,22 +32,26 @@ struct handover {
     struct loop_source source; /* of stdout */
     struct outlet outlet;
     struct astm_view_config format;
-    struct astm_view view;     /* of the job that is being rendered */
+    struct astm_view view; /* of the job that is being rendered */
     bool viewing;
     struct ledger ledger;
-    uint64_t limit;            /* -c: how many messages are handed over; 0: any number */
+    uint64_t limit; /* -c: how many messages are handed over; 0: any number */
     uint64_t offered, accepted;
-    struct bytes piece;        /* rendered and not written */
+    struct bytes piece; /* rendered and not written */
     size_t piece_at;
     uint64_t produced, written; /* bytes of the stream */
+    uint64_t whole;             /* bytes up to which all messages are whole; what is written past it is torn */
     struct handover_job *first, *last, *unrendered;
+    unsigned owed;                 /* how many of them are */
     struct handover_job *stranded; /* owed, and not to be handed over any more */
-    unsigned strandings;       /* how many there were, kept or not */
-    unsigned char last_byte;   /* written */
-    size_t held;               /* bytes in copies */
-    int error;                 /* errno of stdout's end; 0 while it works */
+    unsigned strandings;           /* how many there were, kept or not */
+    unsigned char last_byte;       /* written */
+    size_t held;                   /* bytes in copies */
+    size_t room;                   /* bytes that a copy may take; the owner's, set before an offer */
+    int64_t render_at;             /* memory is exhausted: when rendering is tried again; 0: it is not */
+    int error;                     /* errno of stdout's end; 0 while it works */
     struct ident ident;
-    const char *rejects;       /* --rejects FILE, or NULL */
+    const char *rejects; /* --rejects FILE, or NULL */
     void *context;
     /* What a message was worth. */
     void (*verdict)(void *context, const struct handover_party *party, enum verdict verdict, int64_t now);
@@ -61,6 +65,12 @@ void handover_open(struct handover *h, const struct astm_view_config *format, ui
 /* Offers a message. link and peer are copied where needed. VERDICT_WAIT: the verdict comes later through `verdict`. */
 enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct astm_message *message,
                             const char *link, const char *peer);
+
+/* The connection is gone: what it is owed is handed over all the same. */
+void handover_orphan(struct handover *h, uint64_t connection);
+
+/* How many messages are owed to connections that are gone, of that link and that peer, whatever its port. */
+unsigned handover_orphans(const struct handover *h, const char *link, const char *peer);
 
 /* Writes a wire event (-o frame). */
 void handover_wire(struct handover *h, const struct astm_wire *wire, const char *link, const char *peer);
@@ -83,7 +93,7 @@ bool handover_complete(const struct handover *h);
 /* At shutdown, with stdout stalled: owed messages go to the rejects file. Returns how many could not be kept. */
 unsigned handover_rescue(struct handover *h);
 
-/* Whether a line is written in part. */
+/* Whether a line, or a message that is not written as lines, is written in part. */
 bool handover_torn(const struct handover *h);
 
 void handover_close(struct handover *h);

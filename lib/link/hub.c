@@ -11,7 +11,25 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { CLOSE_MS = 2500 };
+enum {
+    CLOSE_MS = 2500, /* until all connections that are being closed are gone */
+    SPARE = 24,      /* descriptors besides those of connections */
+};
+
+struct hub_config hub_defaults(enum astm_role role)
+{
+    return (struct hub_config){
+        .astm = astm_link_defaults(role),
+        .max_connections = 1024,
+        .max_buffer = (size_t)256 << 20,
+        .connect_ms = 10000,
+        .retry_min_ms = 5000,
+        .retry_max_ms = 600000,
+        .retry_factor = 1.5,
+        .max_retries = UINT64_MAX,
+        .grace_ms = 10000,
+    };
+}
 
 struct connection *hub_connection(struct hub *hub, uint64_t number)
 {
@@ -19,6 +37,16 @@ struct connection *hub_connection(struct hub *hub, uint64_t number)
     struct connection *c = slot < hub->slots_n ? hub->slots[slot] : NULL;
     return c && c->number == number ? c : NULL;
 }
+
+struct connection *hub_any(const struct hub *hub)
+{
+    for (size_t i = 0; i < hub->slots_n; i++)
+        if (hub->slots[i])
+            return hub->slots[i];
+    return NULL;
+}
+
+/* ---- what the hand-over tells ---- */
 
 static void on_verdict(void *context, const struct handover_party *party, enum verdict verdict, int64_t now)
 {
@@ -34,12 +62,7 @@ static void on_repeated(void *context, const struct handover_party *party)
         log_line(LOG_EVENT, "%s: %s: a message came again: not handed over twice", port_name(c->port), c->peer);
 }
 
-static void close_all(struct hub *hub, int64_t now)
-{
-    for (size_t i = 0; i < hub->slots_n; i++)
-        if (hub->slots[i])
-            connection_close(hub->slots[i], now);
-}
+/* ---- stopping ---- */
 
 void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now)
 {
@@ -48,9 +71,6 @@ void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now)
     hub->stopping = true;
     for (struct port *p = hub->ports; p; p = p->next)
         port_close(p);
-    for (size_t i = 0; i < hub->slots_n; i++)
-        if (hub->slots[i])
-            connection_advance(hub->slots[i], now);
 }
 
 static void on_signal(void *context, int signal, int64_t now)
@@ -67,44 +87,71 @@ static void on_signal(void *context, int signal, int64_t now)
     hub_stop(hub, hub->config->grace_ms, now);
 }
 
+static void close_connections(struct hub *hub, bool all, int64_t now)
+{
+    for (size_t i = 0; i < hub->slots_n; i++)
+        if (hub->slots[i] && (all || connection_idle(hub->slots[i])))
+            connection_close(hub->slots[i], now);
+}
+
 /* Whether nothing keeps a hub that is being stopped. */
 static bool finished(const struct hub *hub)
 {
     return !hub->connections && handover_idle(hub->handover);
 }
 
-static void settle(struct hub *hub)
+static void end(struct hub *hub)
 {
     struct handover *h = hub->handover;
-    bool stalled = !handover_idle(h);
+    bool stalled = !handover_idle(h), torn = stalled && handover_torn(h);
     unsigned lost = handover_rescue(h);
-    if (h->error || lost || (stalled && handover_torn(h)))
+    if (h->error || lost || torn)
         hub->end = HUB_IO;
     if (stalled && !h->error)
         log_line(LOG_ERROR, "stdout is stalled: what is in flight is not acknowledged%s",
-                 handover_torn(h) ? "; the last line is torn" : "");
+                 torn ? "; the last line is torn" : "");
     hub->loop.stop = true;
 }
 
-void hub_check_stop(struct hub *hub, int64_t now)
+/* Whether no connection is there, nor will ever be. */
+static bool deserted(const struct hub *hub)
 {
-    if (!hub->stopping && (handover_complete(hub->handover) || hub->handover->error)) {
+    for (const struct port *p = hub->ports; p; p = p->next)
+        if (p->state != PORT_CLOSED)
+            return false;
+    return !hub->connections;
+}
+
+static bool any_given_up(const struct hub *hub)
+{
+    for (const struct port *p = hub->ports; p; p = p->next)
+        if (p->given_up)
+            return true;
+    return false;
+}
+
+static void check_stop(struct hub *hub, int64_t now)
+{
+    struct handover *h = hub->handover;
+    bool over = handover_complete(h) || h->error;
+    if (!hub->stopping && over) {
         hub_stop(hub, CLOSE_MS, now);
-        close_all(hub, now);
+    } else if (!hub->stopping && handover_idle(h) && deserted(hub)) {
+        hub->end = any_given_up(hub) ? HUB_GIVEN_UP : HUB_DONE;
+        hub_stop(hub, 0, now);
     }
     if (!hub->stopping || hub->loop.stop)
         return;
+    close_connections(hub, over || now >= hub->stop_by, now);
     if (finished(hub) || now >= hub->stop_by + (hub->connections ? CLOSE_MS : 0))
-        settle(hub);
-    else if (now >= hub->stop_by)
-        close_all(hub, now);
+        end(hub);
 }
 
 static void after_turn(void *context, int64_t now)
 {
     struct hub *hub = context;
     handover_pump(hub->handover, now);
-    hub_check_stop(hub, now);
+    check_stop(hub, now);
 }
 
 static int64_t before_poll(void *context)
@@ -112,11 +159,29 @@ static int64_t before_poll(void *context)
     const struct hub *hub = context;
     if (!hub->stopping)
         return INT64_MAX;
-    int64_t now = clock_ms();
-    return now < hub->stop_by ? hub->stop_by : hub->stop_by + CLOSE_MS;
+    return clock_ms() < hub->stop_by ? hub->stop_by : hub->stop_by + CLOSE_MS;
 }
 
-bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub_hooks *hooks, struct handover *handover)
+/* ---- beginning and end ---- */
+
+/* Raises the limit on descriptors, and keeps to what it leaves. */
+static void fit_descriptors(struct hub *hub)
+{
+    struct rlimit limit;
+    hub->max_connections = hub->config->max_connections;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= hub->max_connections + SPARE)
+        return;
+    hub->max_connections = limit.rlim_cur > SPARE ? (size_t)limit.rlim_cur - SPARE : 1;
+    log_line(LOG_ERROR, "%zu connections do not fit into the limit of %llu descriptors: at most %zu are taken",
+             hub->config->max_connections, (unsigned long long)limit.rlim_cur, hub->max_connections);
+}
+
+bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub_hooks *hooks,
+              struct handover *handover)
 {
     memset(hub, 0, offsetof(struct hub, buffer));
     hub->config = config;
@@ -132,19 +197,61 @@ bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub
     handover->verdict = on_verdict;
     handover->repeated = on_repeated;
     loop_add(&hub->loop, &handover->source);
+    fit_descriptors(hub);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     return loop_catch(SIGTERM) && loop_catch(SIGINT) && loop_catch(SIGHUP);
 }
 
-enum hub_error hub_add(struct hub *hub, const struct endpoint *endpoint, const char *name, char *why, size_t why_size)
+static bool append(struct hub *hub, struct port *p)
 {
-    enum hub_error error;
-    struct port *p = port_open(hub, endpoint, name, &error, why, why_size);
     struct port **at = &hub->ports;
     while (*at)
         at = &(*at)->next;
     *at = p;
-    return error;
+    return p != NULL;
+}
+
+/* Binds every address of a name that this machine has; `*` without IPv6 is every address of IPv4. */
+static bool listen_on(struct hub *hub, const struct endpoint *e, const char *name, const struct resolve *r,
+                      struct hub_failure *failure)
+{
+    size_t bound = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        struct port *p = port_listen(hub, e, &r->addresses[i], name, failure);
+        if (append(hub, p))
+            bound++;
+        else if (failure->error != HUB_NO_SUCH_ADDRESS)
+            return false;
+    }
+    struct resolve v4 = {.n = 1};
+    if (!bound && strcmp(e->host, "*") == 0 && r->addresses[0].storage.ss_family == AF_INET6 &&
+        resolve_numeric("0.0.0.0", e->port, v4.addresses))
+        return listen_on(hub, e, name, &v4, failure);
+    return bound;
+}
+
+static bool listen_somewhere(struct hub *hub, const struct endpoint *e, const char *name, struct hub_failure *failure)
+{
+    struct resolve r = {.n = 1};
+    if (e->is_unix) {
+        endpoint_remove_stale(e);
+        endpoint_unix_address(e, r.addresses);
+    } else if (!resolve_now(&r, e->host, e->port, hub->config->connect_ms)) {
+        failure->error = HUB_UNREACHABLE;
+        snprintf(failure->why, sizeof failure->why, "%s: the host '%s' is unknown", e->text, e->host);
+        return false;
+    }
+    return listen_on(hub, e, name, &r, failure);
+}
+
+bool hub_add(struct hub *hub, const struct endpoint *e, const char *name, struct hub_failure *failure)
+{
+    if (e->kind == ENDPOINT_LISTEN)
+        return listen_somewhere(hub, e, name, failure);
+    if (e->kind == ENDPOINT_DIAL)
+        return append(hub, port_dial(hub, e, name, failure));
+    return append(hub, port_inherit(hub, e, name, failure));
 }
 
 void hub_announce(const struct hub *hub, int fd)
@@ -159,7 +266,8 @@ void hub_announce(const struct hub *hub, int fd)
         if (write(fd, line, strlen(line)) < 0)
             break;
     }
-    close(fd);
+    if (fd > STDERR_FILENO)
+        close(fd);
 }
 
 enum hub_end hub_run(struct hub *hub)
@@ -171,21 +279,10 @@ enum hub_end hub_run(struct hub *hub)
     return hub->end;
 }
 
-void hub_raise_limit(size_t max_connections)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < max_connections + 16)
-        log_line(LOG_ERROR, "%zu connections do not fit into the limit of %llu descriptors", max_connections,
-                 (unsigned long long)limit.rlim_cur);
-}
-
 void hub_close(struct hub *hub)
 {
     int64_t now = clock_ms();
+    hub->stopping = true;
     for (size_t i = 0; i < hub->slots_n; i++)
         if (hub->slots[i])
             connection_drop(hub->slots[i], now);

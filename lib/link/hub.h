@@ -13,34 +13,33 @@ struct port;
 
 struct hub_config {
     struct astm_link_config astm;
-    size_t max_connections;   /* over all ports */
-    size_t max_buffer;        /* bytes held over all connections and the hand-over */
-    int64_t idle_ms;          /* a connection that says nothing is closed; 0: kept */
-    int64_t connect_ms;       /* a dial, the look-up included, takes at most this */
+    size_t max_connections; /* over all ports */
+    size_t max_buffer;      /* bytes held over all connections and the hand-over */
+    int64_t idle_ms;        /* a connection that says nothing is closed; 0: kept */
+    int64_t connect_ms;     /* a dial, the look-up included, takes at most this */
     int64_t retry_min_ms, retry_max_ms;
     double retry_factor;
-    uint64_t max_retries;     /* in a row; UINT64_MAX: for ever */
-    int64_t grace_ms;         /* SIGTERM: how long messages in flight may take */
-    bool wire;                /* wire events go to the hand-over (-o frame) */
-    bool quiet_messages;      /* no line for each message */
-    const char *password;     /* what H.4 has to be, or NULL */
+    uint64_t max_retries; /* in a row; UINT64_MAX: for ever */
+    int64_t grace_ms;     /* SIGTERM: how long messages in flight may take */
+    bool wire;            /* wire events go to the hand-over (-o frame) */
+    const char *password; /* what H.4 has to be, or NULL */
 };
 
-/* What a program wants to know; each may be NULL. */
+/* What a program wants to know; each may be NULL. None may close a connection: they are called from within one. */
 struct hub_hooks {
     void *context;
     void (*up)(void *context, struct connection *connection, int64_t now);
     void (*down)(void *context, struct connection *connection, int64_t now);
     void (*done)(void *context, struct connection *connection, const struct astm_event *event, int64_t now);
-    void (*unreachable)(void *context, int64_t now); /* a port has given up */
 };
 
 /* How a run ended. */
 enum hub_end {
     HUB_DONE,
-    HUB_IO,     /* stdout failed, a line is torn, or an acknowledged message could not be kept */
-    HUB_FAILED, /* the system does not let the loop go on */
-    HUB_SIGNAL, /* a second signal: exit at once */
+    HUB_GIVEN_UP, /* nothing is left to listen on or to dial, and something was dialled in vain */
+    HUB_IO,       /* stdout failed, a line is torn, or an acknowledged message could not be kept */
+    HUB_FAILED,   /* the system does not let the loop go on */
+    HUB_SIGNAL,   /* a second signal: exit at once */
 };
 
 struct hub {
@@ -51,42 +50,61 @@ struct hub {
     struct port *ports;
     struct connection **slots; /* by number; NULL: free */
     size_t slots_n, connections;
+    size_t max_connections; /* the configuration's, or what the limit on descriptors leaves of it */
     uint64_t generation;
-    size_t held;               /* bytes held by connections */
+    size_t held; /* bytes held by connections */
     uint64_t seed;
     bool stopping;
     int64_t stop_by;
-    int signals;               /* how many SIGTERM and SIGINT came */
-    enum hub_end end;          /* what hub_run will return */
-    int signal;                /* the second one, for HUB_SIGNAL */
+    int signals;      /* how many SIGTERM, SIGINT and SIGHUP came */
+    enum hub_end end; /* what hub_run will return */
+    int signal;       /* the second one, for HUB_SIGNAL */
     unsigned char buffer[64 << 10];
 };
 
-enum hub_error { HUB_FINE, HUB_USAGE, HUB_UNREACHABLE, HUB_NOT_PERMITTED, HUB_SYSTEM };
+enum hub_error {
+    HUB_FINE,
+    HUB_USAGE,
+    HUB_UNREACHABLE,
+    HUB_NO_SUCH_ADDRESS, /* it is none of this machine's */
+    HUB_NOT_PERMITTED,
+    HUB_SYSTEM,
+};
 
-/* An empty hub. config and handover stay the caller's; signals are caught from here on. False: the system refuses. */
-bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub_hooks *hooks, struct handover *handover);
+/* Why an endpoint could not be opened. */
+struct hub_failure {
+    enum hub_error error;
+    char why[512];
+};
 
-/* Adds an endpoint; a listening one is bound, a dialling one begins when the hub runs. name and the endpoint's text stay
- * the caller's. On failure *why says what is wrong. */
-enum hub_error hub_add(struct hub *hub, const struct endpoint *endpoint, const char *name, char *why, size_t why_size);
+/* The defaults of the contract, for either role. */
+struct hub_config hub_defaults(enum astm_role role);
 
-/* Writes a line for each endpoint to fd, in the order in which they were added, and closes it. */
+/* An empty hub. config and handover stay the caller's; signals are caught from here on. The limit on descriptors is
+ * raised as far as it goes. False: the system refuses. */
+bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub_hooks *hooks,
+              struct handover *handover);
+
+/* Adds an endpoint; a listening one is bound, to all addresses of a name; a dialling one begins when the hub runs. name
+ * and the endpoint's text stay the caller's. False: *failure says why. */
+bool hub_add(struct hub *hub, const struct endpoint *endpoint, const char *name, struct hub_failure *failure);
+
+/* Writes a line for each bound socket, and for each endpoint that has none, to fd, in the order in which they were
+ * added, and closes it, unless it is stderr. */
 void hub_announce(const struct hub *hub, int fd);
 
-/* Runs until it is stopped. */
+/* Runs until it is stopped, or nothing is left that could bring a connection. */
 enum hub_end hub_run(struct hub *hub);
 
 /* Stops accepting and dialling, lets what is in flight finish for at most grace_ms, closes the rest. */
 void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now);
 
-/* Raises the limit on descriptors as far as it goes; says so when max_connections does not fit. */
-void hub_raise_limit(size_t max_connections);
-
 void hub_close(struct hub *hub);
 
-/* For ports and connections. */
+/* The connection of that number. NULL when it is gone. */
 struct connection *hub_connection(struct hub *hub, uint64_t number);
-void hub_check_stop(struct hub *hub, int64_t now);
+
+/* Any connection. NULL when there is none. */
+struct connection *hub_any(const struct hub *hub);
 
 #endif

@@ -14,15 +14,15 @@ struct ledger_entry {
     uint64_t connection, ticket; /* where it was offered last */
     uint32_t next;               /* in its chain, or in the list of free ones */
     bool used, accepted;
-    bool query;                  /* it is known only until its acknowledgement is sent */
-    uint64_t age;                /* counts up; the oldest accepted one goes first */
+    bool query;   /* it is known only until its acknowledgement is sent */
+    uint64_t age; /* counts up; the oldest accepted one goes first */
 };
 
 struct ledger {
     struct ledger_entry *entries;
     uint32_t *chains;
     uint32_t capacity, buckets, used;
-    uint32_t window;                        /* how many accepted messages are remembered */
+    uint32_t window; /* how many accepted messages are remembered */
     uint32_t accepted;
     uint64_t age;
 };

@@ -1,6 +1,6 @@
-/* The poll() loop: descriptors, deadlines and signals, and nothing else waits. What a source wants is asked of it on every
- * turn, never stored. A turn is signals, then I/O, then deadlines: a deadline counts as missed only after what had
- * arrived was read. */
+/* The poll() loop: descriptors, deadlines and signals, and nothing else waits. What a source wants is asked of it on
+ * every turn, never stored. A turn is signals, then I/O, then deadlines: a deadline counts as missed only after what
+ * had arrived was read. */
 #ifndef INSTLINK_LOOP_H
 #define INSTLINK_LOOP_H
 
@@ -38,7 +38,7 @@ struct loop {
     void *context;
     void (*on_signal)(void *context, int signal, int64_t now);
     void (*after_turn)(void *context, int64_t now); /* after I/O and deadlines; may be NULL */
-    int64_t (*before_poll)(void *context); /* a deadline of the owner's, ms; may be NULL */
+    int64_t (*before_poll)(void *context);          /* a deadline of the owner's, ms; may be NULL */
 };
 
 /* Adds a source. It stays the caller's; it must stay in place until removed is called. */

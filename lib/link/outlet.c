@@ -13,6 +13,8 @@
 #define PIPE_BUF 512
 #endif
 
+enum { TERMINAL_AT_ONCE = 16 }; /* bytes to a terminal that says that it has room for one */
+
 static int open_again(int fd)
 {
     char path[40];
@@ -26,31 +28,54 @@ void outlet_open(struct outlet *o, int fd)
     *o = (struct outlet){.fd = fd, .kind = OUTLET_SHARED};
     if (fstat(fd, &status) != 0)
         return;
-    if (S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) || (S_ISCHR(status.st_mode) && !isatty(fd))) {
-        o->kind = OUTLET_FILE;
-    } else if (S_ISSOCK(status.st_mode)) {
+    o->pipe = S_ISFIFO(status.st_mode);
+    if (S_ISSOCK(status.st_mode)) {
         o->kind = OUTLET_SOCKET;
-    } else if (S_ISFIFO(status.st_mode)) {
+    } else if (!o->pipe && !isatty(fd)) {
+        o->kind = OUTLET_FILE;
+    } else {
         int own = open_again(fd);
-        if (own >= 0)
-            *o = (struct outlet){.fd = own, .close_it = true, .kind = OUTLET_OWN};
+        if (own < 0)
+            return;
+        o->fd = own;
+        o->close_it = true;
+        o->kind = OUTLET_OWN;
     }
 }
 
+/* How much goes in one write to a pipe: whole lines, as many as are written in one piece. */
+static size_t portion(const unsigned char *data, size_t n)
+{
+    if (n <= PIPE_BUF)
+        return n;
+    size_t end = PIPE_BUF;
+    while (end && data[end - 1] != '\n')
+        end--;
+    return end ? end : PIPE_BUF;
+}
+
+/* poll promises room for PIPE_BUF bytes in a pipe, and for less in a terminal. */
 static long write_shared(const struct outlet *o, const void *data, size_t n)
 {
     struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+    size_t most = o->pipe ? PIPE_BUF : TERMINAL_AT_ONCE;
     int ready = poll(&p, 1, 0);
-    if (ready < 0 || !(p.revents & (POLLOUT | POLLERR)))
-        return ready < 0 && errno != EINTR ? -1 : 0;
-    return (long)write(o->fd, data, n < PIPE_BUF ? n : PIPE_BUF);
+    if (ready <= 0)
+        return ready;
+    return (long)write(o->fd, data, n < most ? n : most);
 }
 
 long outlet_write(struct outlet *o, const void *data, size_t n)
 {
-    long written = o->kind == OUTLET_SHARED   ? write_shared(o, data, n)
-                   : o->kind == OUTLET_SOCKET ? (long)send(o->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL)
-                                              : (long)write(o->fd, data, n);
+    long written;
+    if (o->pipe)
+        n = portion(data, n);
+    if (o->kind == OUTLET_SHARED)
+        written = write_shared(o, data, n);
+    else if (o->kind == OUTLET_SOCKET)
+        written = (long)send(o->fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    else
+        written = (long)write(o->fd, data, n);
     if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return 0;
     return written;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -43,7 +44,8 @@ static void leave(struct port *p)
     if (p->state == PORT_RESOLVING)
         p->source.fd = -1; /* the pipe is the look-up's */
     close_fd(p);
-    resolve_end(p->resolve);
+    if (p->resolve)
+        resolve_end(p->resolve);
 }
 
 /* ---- listening ---- */
@@ -70,7 +72,7 @@ static void accept_some(struct port *p, int64_t now)
         if (fd < 0) {
             if (!refuse_for_now(p, errno, now))
                 return;
-        } else if (p->hub->connections >= p->hub->config->max_connections) {
+        } else if (p->hub->connections >= p->hub->max_connections) {
             address_text(&peer, text, sizeof text);
             log_line(LOG_ERROR, "%s: refused a connection from %s: there are %zu already (--max-connections)", p->name,
                      text, p->hub->connections);
@@ -91,8 +93,7 @@ static void schedule(struct port *p, const char *why, int64_t now)
     if (p->failures++ >= config->max_retries) {
         log_line(LOG_ERROR, "%s: %s; given up after %llu attempts", p->name, why, (unsigned long long)p->failures);
         p->state = PORT_CLOSED;
-        if (hub->hooks.unreachable)
-            hub->hooks.unreachable(hub->hooks.context, now);
+        p->given_up = true;
         return;
     }
     hub->seed = hub->seed * 6364136223846793005U + 1442695040888963407U;
@@ -106,31 +107,32 @@ static void schedule(struct port *p, const char *why, int64_t now)
     p->due = now + wait;
 }
 
-static void connect_next(struct port *p, int64_t now)
+/* Tries the addresses from the one that is next; those that are left share the time that is left. */
+static void connect_next(struct port *p, const char *why, int64_t now)
 {
-    int error = 0;
     for (; p->address < p->resolve->n; p->address++) {
         p->source.fd = endpoint_connect(&p->resolve->addresses[p->address]);
         if (p->source.fd >= 0) {
             p->state = PORT_CONNECTING;
+            p->due = now + (p->give_up - now) / (int64_t)(p->resolve->n - p->address);
             return;
         }
-        error = errno;
+        why = strerror(errno);
     }
-    schedule(p, error ? strerror(error) : "the host is unknown", now);
+    schedule(p, why, now);
 }
 
 static void dial(struct port *p, int64_t now)
 {
     struct resolve *r = p->resolve;
     p->address = 0;
-    p->give_up = now + p->hub->config->connect_ms;
+    p->give_up = p->due = now + p->hub->config->connect_ms;
     *r = (struct resolve){.fd = -1};
     bool known = p->endpoint.is_unix ? endpoint_unix_address(&p->endpoint, r->addresses)
                                      : resolve_numeric(p->endpoint.host, p->endpoint.port, r->addresses);
     if (known) {
         r->n = 1;
-        connect_next(p, now);
+        connect_next(p, "", now);
     } else if (resolve_begin(r, p->endpoint.host, p->endpoint.port)) {
         p->source.fd = r->fd;
         p->state = PORT_RESOLVING;
@@ -144,7 +146,14 @@ static void resolved(struct port *p, int64_t now)
     if (!resolve_read(p->resolve))
         return;
     leave(p);
-    connect_next(p, now);
+    connect_next(p, "the host is unknown", now);
+}
+
+static void next_address(struct port *p, const char *why, int64_t now)
+{
+    close_fd(p);
+    p->address++;
+    connect_next(p, why, now);
 }
 
 static void connected(struct port *p, int64_t now)
@@ -156,12 +165,7 @@ static void connected(struct port *p, int64_t now)
     if (!error && endpoint_is_itself(fd))
         error = ECONNREFUSED;
     if (error) {
-        close_fd(p);
-        p->address++;
-        if (p->address < p->resolve->n)
-            connect_next(p, now);
-        else
-            schedule(p, strerror(error), now);
+        next_address(p, strerror(error), now);
         return;
     }
     p->source.fd = -1;
@@ -214,9 +218,15 @@ static void ready(struct loop_source *source, short revents, int64_t now)
 static int64_t deadline(struct loop_source *source)
 {
     const struct port *p = of(source);
-    if (p->state == PORT_FULL || p->state == PORT_WAITING)
+    switch (p->state) {
+    case PORT_FULL:
+    case PORT_WAITING:
+    case PORT_RESOLVING:
+    case PORT_CONNECTING:
         return p->due;
-    return p->state == PORT_RESOLVING || p->state == PORT_CONNECTING ? p->give_up : INT64_MAX;
+    default:
+        return INT64_MAX;
+    }
 }
 
 static void tick(struct loop_source *source, int64_t now)
@@ -229,56 +239,7 @@ static void tick(struct loop_source *source, int64_t now)
     else if (p->state == PORT_RESOLVING)
         schedule(p, "the name server is silent", now);
     else
-        schedule(p, "no answer in time", now);
-}
-
-/* ---- opening ---- */
-
-static enum hub_error system_error(const char *doing, const struct endpoint *e, char *why, size_t size)
-{
-    int error = errno;
-    snprintf(why, size, "%s: %s: %s", e->text, doing, strerror(error));
-    if (error == EACCES || error == EPERM)
-        return HUB_NOT_PERMITTED;
-    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ? HUB_SYSTEM : HUB_UNREACHABLE;
-}
-
-static enum hub_error open_listening(struct port *p, char *why, size_t size)
-{
-    const struct endpoint *e = &p->endpoint;
-    if (e->is_unix) {
-        endpoint_remove_stale(e);
-        endpoint_unix_address(e, p->resolve->addresses);
-    } else if (!resolve_now(p->resolve, e->host, e->port)) {
-        snprintf(why, size, "%s: the host '%s' is unknown", e->text, e->host);
-        return HUB_UNREACHABLE;
-    }
-    p->source.fd = endpoint_listen(e, p->resolve->addresses);
-    if (p->source.fd < 0 && errno == EAFNOSUPPORT && strcmp(e->host, "*") == 0 &&
-        resolve_numeric("0.0.0.0", e->port, p->resolve->addresses))
-        p->source.fd = endpoint_listen(e, p->resolve->addresses);
-    p->state = PORT_LISTENING;
-    return p->source.fd < 0 ? system_error("cannot listen", e, why, size) : HUB_FINE;
-}
-
-static enum hub_error open_inherited(struct port *p, char *why, size_t size)
-{
-    int listening = 0, fd = p->endpoint.fd;
-    socklen_t n = sizeof listening;
-    struct address peer = {.len = sizeof peer.storage};
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) != 0)
-        return system_error("no socket", &p->endpoint, why, size), HUB_USAGE;
-    if (listening) {
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-        p->source.fd = fd;
-        p->state = PORT_LISTENING;
-        return HUB_FINE;
-    }
-    if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.len) != 0)
-        return system_error("neither listening nor connected", &p->endpoint, why, size), HUB_USAGE;
-    p->state = PORT_UP;
-    return connection_open(p->hub, p, fd, &peer, clock_ms()) ? HUB_FINE : HUB_SYSTEM;
+        next_address(p, "no answer in time", now);
 }
 
 static void removed(struct loop_source *source)
@@ -288,39 +249,130 @@ static void removed(struct loop_source *source)
     free(p);
 }
 
-struct port *port_open(struct hub *hub, const struct endpoint *e, const char *name, enum hub_error *error, char *why,
-                       size_t size)
+/* ---- opening ---- */
+
+static struct port *create(struct hub *hub, const struct endpoint *e, const char *name, struct hub_failure *failure)
 {
     struct port *p = calloc(1, sizeof *p);
-    struct resolve *r = calloc(1, sizeof *r);
-    *error = HUB_SYSTEM;
-    snprintf(why, size, "memory is exhausted");
-    if (!p || !r) {
-        free(p);
-        free(r);
+    *failure = (struct hub_failure){HUB_SYSTEM, "memory is exhausted"};
+    if (!p)
         return NULL;
-    }
-    *p = (struct port){.hub = hub, .endpoint = *e, .name = name, .resolve = r, .wait_ms = hub->config->retry_min_ms};
-    r->fd = -1;
-    p->source = (struct loop_source){.fd = -1, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick, .removed = removed};
-    *error = HUB_FINE;
-    p->state = PORT_WAITING;
-    if (e->kind == ENDPOINT_LISTEN)
-        *error = open_listening(p, why, size);
-    else if (e->kind == ENDPOINT_FD)
-        *error = open_inherited(p, why, size);
-    if (*error != HUB_FINE) {
-        removed(&p->source);
-        return NULL;
-    }
-    loop_add(&hub->loop, &p->source);
+    *p = (struct port){.hub = hub, .endpoint = *e, .name = name, .wait_ms = hub->config->retry_min_ms};
+    p->source = (struct loop_source){
+        .fd = -1, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick, .removed = removed};
     return p;
+}
+
+/* Into the loop, or away with it. */
+static struct port *settle(struct port *p, bool fine)
+{
+    if (fine) {
+        loop_add(&p->hub->loop, &p->source);
+        return p;
+    }
+    removed(&p->source);
+    return NULL;
+}
+
+static bool fail(const struct port *p, enum hub_error error, const char *doing, struct hub_failure *failure)
+{
+    failure->error = error;
+    snprintf(failure->why, sizeof failure->why, "%s: %s: %s", p->endpoint.text, doing, strerror(errno));
+    return false;
+}
+
+static enum hub_error kind_of(int error)
+{
+    switch (error) {
+    case EACCES:
+    case EPERM:
+        return HUB_NOT_PERMITTED;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+        return HUB_SYSTEM;
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+        return HUB_NO_SUCH_ADDRESS;
+    default:
+        return HUB_UNREACHABLE;
+    }
+}
+
+/* A unix socket's file is removed at the end, if it still is ours. */
+static void remember_file(struct port *p)
+{
+    struct stat status;
+    if (p->endpoint.is_unix && lstat(p->endpoint.host, &status) == 0) {
+        p->device = status.st_dev;
+        p->inode = status.st_ino;
+    }
+}
+
+static void remove_file(const struct port *p)
+{
+    struct stat status;
+    if (p->inode && lstat(p->endpoint.host, &status) == 0 && status.st_dev == p->device && status.st_ino == p->inode)
+        unlink(p->endpoint.host);
+}
+
+struct port *port_listen(struct hub *hub, const struct endpoint *e, const struct address *address, const char *name,
+                         struct hub_failure *failure)
+{
+    struct port *p = create(hub, e, name, failure);
+    if (!p)
+        return NULL;
+    p->source.fd = endpoint_listen(e, address);
+    p->state = PORT_LISTENING;
+    if (p->source.fd < 0)
+        return settle(p, fail(p, kind_of(errno), "cannot listen", failure));
+    remember_file(p);
+    return settle(p, true);
+}
+
+struct port *port_dial(struct hub *hub, const struct endpoint *e, const char *name, struct hub_failure *failure)
+{
+    struct port *p = create(hub, e, name, failure);
+    if (!p)
+        return NULL;
+    p->state = PORT_WAITING;
+    p->resolve = calloc(1, sizeof *p->resolve);
+    if (p->resolve)
+        p->resolve->fd = -1;
+    return settle(p, p->resolve != NULL);
+}
+
+static bool inherit(struct port *p, struct hub_failure *failure)
+{
+    int listening = 0, fd = p->endpoint.fd;
+    socklen_t n = sizeof listening;
+    struct address peer = {.len = sizeof peer.storage};
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) != 0)
+        return fail(p, HUB_USAGE, "no socket", failure);
+    if (listening) {
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        p->source.fd = fd;
+        p->state = PORT_LISTENING;
+        return true;
+    }
+    if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.len) != 0)
+        return fail(p, HUB_USAGE, "neither listening nor connected", failure);
+    p->state = PORT_UP;
+    return connection_open(p->hub, p, fd, &peer, clock_ms()) != NULL;
+}
+
+struct port *port_inherit(struct hub *hub, const struct endpoint *e, const char *name, struct hub_failure *failure)
+{
+    struct port *p = create(hub, e, name, failure);
+    return p ? settle(p, inherit(p, failure)) : NULL;
 }
 
 void port_close(struct port *p)
 {
-    if (p->state == PORT_LISTENING && p->endpoint.is_unix)
-        unlink(p->endpoint.host);
+    if (p->state == PORT_LISTENING || p->state == PORT_FULL)
+        remove_file(p);
     leave(p);
     p->state = p->state == PORT_UP ? PORT_UP : PORT_CLOSED;
 }

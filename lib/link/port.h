@@ -5,14 +5,16 @@
 #include "link/hub.h"
 #include "link/resolve.h"
 
+#include <sys/types.h>
+
 enum port_state {
     PORT_LISTENING,
-    PORT_FULL,       /* the system has no descriptors or memory: accepting rests until due */
-    PORT_WAITING,    /* the next attempt is due */
+    PORT_FULL,    /* the system has no descriptors or memory: accepting rests until due */
+    PORT_WAITING, /* the next attempt is due */
     PORT_RESOLVING,
     PORT_CONNECTING,
-    PORT_UP,         /* connected */
-    PORT_CLOSED,
+    PORT_UP,     /* connected */
+    PORT_CLOSED, /* no connection will ever come of it */
 };
 
 struct port {
@@ -22,16 +24,27 @@ struct port {
     struct endpoint endpoint;
     const char *name;
     enum port_state state;
-    int64_t due;         /* of the state's end, ms */
-    int64_t give_up;     /* of the attempt that is on */
-    int64_t wait_ms;     /* before the next attempt but one; grows */
-    uint64_t failures;   /* in a row */
-    struct resolve *resolve;
-    size_t address;      /* which of the addresses is being tried */
+    bool given_up;           /* it was dialled in vain for as often as it may be */
+    int64_t due;             /* of the state's end, ms */
+    int64_t give_up;         /* of the attempt that is on, over all addresses */
+    int64_t wait_ms;         /* before the next attempt but one; grows */
+    uint64_t failures;       /* in a row */
+    struct resolve *resolve; /* of one that dials; else NULL */
+    size_t address;          /* which of the addresses is being tried */
+    dev_t device;            /* of the unix socket's file, so that only our own is removed */
+    ino_t inode;
 };
 
-struct port *port_open(struct hub *hub, const struct endpoint *endpoint, const char *name, enum hub_error *error, char *why,
-                       size_t why_size);
+/* A port that listens on an address of its endpoint. NULL: *failure says what is wrong; likewise the others. */
+struct port *port_listen(struct hub *hub, const struct endpoint *endpoint, const struct address *address,
+                         const char *name, struct hub_failure *failure);
+
+/* A port that dials once the hub runs. */
+struct port *port_dial(struct hub *hub, const struct endpoint *endpoint, const char *name, struct hub_failure *failure);
+
+/* A port on an inherited socket, listening or connected. */
+struct port *port_inherit(struct hub *hub, const struct endpoint *endpoint, const char *name,
+                          struct hub_failure *failure);
 
 const char *port_name(const struct port *port);
 bool port_dials(const struct port *port);

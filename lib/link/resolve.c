@@ -1,10 +1,14 @@
 #include "link/resolve.h"
 
+#include "base/clock.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +30,14 @@ bool resolve_numeric(const char *host, uint16_t port, struct address *address)
     return address->len != 0;
 }
 
+static bool known(const struct address *addresses, size_t n, const struct addrinfo *a)
+{
+    for (size_t i = 0; i < n; i++)
+        if (addresses[i].len == a->ai_addrlen && memcmp(&addresses[i].storage, a->ai_addr, a->ai_addrlen) == 0)
+            return true;
+    return false;
+}
+
 static size_t look_up(const char *host, uint16_t port, struct address *addresses)
 {
     char service[8];
@@ -35,7 +47,7 @@ static size_t look_up(const char *host, uint16_t port, struct address *addresses
     if (getaddrinfo(host, service, &hints, &found) != 0)
         return 0;
     for (struct addrinfo *a = found; a && n < RESOLVE_MAX; a = a->ai_next) {
-        if (a->ai_addrlen > sizeof addresses->storage)
+        if (a->ai_addrlen > sizeof addresses->storage || known(addresses, n, a))
             continue;
         memset(&addresses[n], 0, sizeof addresses[n]);
         memcpy(&addresses[n].storage, a->ai_addr, a->ai_addrlen);
@@ -117,10 +129,20 @@ void resolve_end(struct resolve *r)
         ;
 }
 
-size_t resolve_now(struct resolve *r, const char *host, uint16_t port)
+size_t resolve_now(struct resolve *r, const char *host, uint16_t port, int64_t timeout_ms)
 {
     *r = (struct resolve){.fd = -1};
     if (resolve_numeric(host, port, r->addresses))
         return r->n = 1;
-    return r->n = look_up(host, port, r->addresses);
+    if (!resolve_begin(r, host, port))
+        return 0;
+    int64_t now = clock_ms(), until = now + timeout_ms;
+    for (bool done = false; !done && now < until; now = clock_ms()) {
+        struct pollfd p = {.fd = r->fd, .events = POLLIN};
+        int64_t left = until - now;
+        poll(&p, 1, left < INT_MAX ? (int)left : INT_MAX);
+        done = resolve_read(r);
+    }
+    resolve_end(r);
+    return r->n;
 }

@@ -27,7 +27,8 @@ bool resolve_read(struct resolve *r);
 /* Ends the child, if there is one, and closes the pipe. */
 void resolve_end(struct resolve *r);
 
-/* The same at once, for those who may wait. Returns how many addresses, 0 for an unknown name. */
-size_t resolve_now(struct resolve *r, const char *host, uint16_t port);
+/* The same for those who may wait, for at most timeout_ms. Returns how many addresses, 0 for a name that is unknown by
+ * then. */
+size_t resolve_now(struct resolve *r, const char *host, uint16_t port, int64_t timeout_ms);
 
 #endif

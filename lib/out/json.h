@@ -1,5 +1,5 @@
 /* JSON text, appended to a buffer. Strings must be valid UTF-8; control characters, quotation marks and backslashes are
- * escaped. Each function returns false when memory is exhausted; the buffer may then end in the middle of a value. */
+ * escaped. Each function returns false when memory is exhausted; what was appended before that stays. */
 #ifndef INSTLINK_JSON_H
 #define INSTLINK_JSON_H
 
@@ -24,8 +24,8 @@ bool json_member(struct bytes *out, const char *name, const char *text);
 
 bool json_number(struct bytes *out, uint64_t number);
 
-/* One control character, quotation mark or backslash, escaped, at p. Returns how many bytes it wrote, at most
- * JSON_GROWTH. */
-size_t json_escape(unsigned char *p, unsigned char c);
+/* Writes n bytes of text without quotation marks at o, where there is room for n * JSON_GROWTH bytes. Returns the place
+ * behind. */
+unsigned char *json_escaped(unsigned char *o, const void *text, size_t n);
 
 #endif

@@ -7,7 +7,9 @@ struct result_item {
     size_t at, len;
 };
 
-enum shape { TEXT, LIST, RAW };
+enum shape { TEXT, LIST };
+
+enum { CHUNK = 4096 }; /* bytes of text between two looks at the room */
 
 static const struct {
     const char *name;
@@ -33,7 +35,7 @@ static const struct {
     [RESULT_SUB_ID] = {"sub_id", TEXT, NULL},
     [RESULT_VALUE] = {"value", TEXT, NULL},
     [RESULT_VALUE_TYPE] = {"value_type", TEXT, NULL},
-    [RESULT_VALUE_PARTS] = {"value_parts", RAW, NULL},
+    [RESULT_VALUE_PARTS] = {"value_parts", TEXT, NULL},
     [RESULT_UNITS] = {"units", TEXT, NULL},
     [RESULT_REFERENCE_RANGE] = {"reference_range", TEXT, NULL},
     [RESULT_FLAGS] = {"flags", LIST, ","},
@@ -49,7 +51,8 @@ void result_begin(struct result *r)
 {
     r->text.len = r->items.len = 0;
     memset(r->slots, 0, sizeof r->slots);
-    r->qc = false;
+    r->qc = r->parts = r->key_open = false;
+    r->key = r->item = r->at = 0;
 }
 
 bool result_take(struct result *r, enum result_key key, size_t from)
@@ -69,12 +72,15 @@ bool result_set(struct result *r, enum result_key key, const void *text, size_t 
     return bytes_append(&r->text, text, n) && result_take(r, key, from);
 }
 
-bool result_observed(struct result *r, const void *text, size_t n)
+bool result_take_observed(struct result *r, size_t from)
 {
     char iso[40];
-    if (date_iso(text, n, iso))
-        return result_set(r, RESULT_OBSERVED, iso, strlen(iso));
-    return result_set(r, RESULT_OBSERVED_RAW, text, n);
+    if (r->text.len == from)
+        return true;
+    if (!date_iso((const char *)r->text.data + from, r->text.len - from, iso))
+        return result_take(r, RESULT_OBSERVED_RAW, from);
+    r->text.len = from;
+    return result_set(r, RESULT_OBSERVED, iso, strlen(iso));
 }
 
 static size_t digits(const unsigned char *p, size_t n)
@@ -110,74 +116,113 @@ static struct result_item item_at(const struct result *r, size_t index)
     return item;
 }
 
-static bool json_value(struct bytes *out, const struct result *r, enum result_key key)
+static unsigned char *put(unsigned char *o, const char *text)
 {
-    const struct result_slot *slot = &r->slots[key];
-    bool list = keys[key].shape == LIST;
-    bool fine = !list || bytes_puts(out, "[");
-    for (size_t i = 0; i < slot->count && fine; i++) {
-        struct result_item item = item_at(r, slot->first + i);
-        const unsigned char *text = item.len ? r->text.data + item.at : (const unsigned char *)"";
-        fine = (!i || bytes_puts(out, ",")) && (keys[key].shape == RAW ? bytes_append(out, text, item.len)
-                                                                      : json_string(out, text, item.len));
-    }
-    return fine && (!list || bytes_puts(out, "]"));
+    size_t n = strlen(text);
+    memcpy(o, text, n);
+    return o + n;
 }
 
-bool result_json(struct bytes *out, const struct result *r)
+static unsigned char *tsv_escaped(unsigned char *o, const unsigned char *p, size_t n)
 {
-    bool fine = bytes_puts(out, "{\"type\":\"result\"");
-    for (enum result_key key = 0; key < RESULT_QC && fine; key++)
-        if (r->slots[key].count)
-            fine = json_key(out, keys[key].name) && json_value(out, r, key);
-    return fine && json_key(out, "qc") && bytes_puts(out, r->qc ? "true}\n" : "false}\n");
+    for (size_t i = 0; i < n; i++) {
+        char c = p[i] == '\t' ? 't' : p[i] == '\n' ? 'n' : p[i] == '\r' ? 'r' : p[i] == '\\' ? '\\' : 0;
+        if (c)
+            *o++ = '\\';
+        *o++ = c ? (unsigned char)c : p[i];
+    }
+    return o;
+}
+
+/* Goes on with the list or string whose key is open: a piece of an item, and what stands around it. */
+static unsigned char *write_item(struct result *r, bool table, unsigned char *o)
+{
+    const struct result_slot *slot = &r->slots[r->key];
+    struct result_item item = item_at(r, slot->first + r->item);
+    size_t left = item.len - r->at, n = left < CHUNK ? left : CHUNK;
+    const unsigned char *text = item.len ? r->text.data + item.at + r->at : (const unsigned char *)"";
+    if (!r->at && r->item)
+        o = !table ? put(o, ",") : tsv_escaped(o, (const unsigned char *)keys[r->key].joint, 1);
+    if (!r->at && !table)
+        *o++ = '"';
+    o = table ? tsv_escaped(o, text, n) : json_escaped(o, text, n);
+    r->at += n;
+    if (n == left) {
+        if (!table)
+            *o++ = '"';
+        r->at = 0;
+        r->item++;
+    }
+    return o;
+}
+
+static unsigned char *open_key(struct result *r, bool table, unsigned char *o)
+{
+    r->key_open = true;
+    if (table)
+        return o;
+    o = put(o, r->key ? ",\"" : "{\"type\":\"result\",\"");
+    o = put(put(o, keys[r->key].name), "\":");
+    return keys[r->key].shape == LIST ? put(o, "[") : o;
+}
+
+static unsigned char *close_key(struct result *r, bool table, unsigned char *o)
+{
+    if (table)
+        o = put(o, "\t");
+    else if (keys[r->key].shape == LIST)
+        o = put(o, "]");
+    r->key_open = false;
+    r->item = 0;
+    r->key++;
+    return o;
+}
+
+static unsigned char *write_end(const struct result *r, bool table, unsigned char *o)
+{
+    o = put(o, table ? "" : ",\"qc\":");
+    return put(put(o, r->qc ? "true" : "false"), table ? "\n" : "}\n");
+}
+
+enum result_progress result_more(struct result *r, bool table, struct bytes *out)
+{
+    if (!bytes_reserve(out, VIEW_PIECE + (CHUNK + 16) * JSON_GROWTH))
+        return RESULT_NO_MEMORY;
+    unsigned char *o = out->data + out->len, *limit = o + VIEW_PIECE;
+    enum result_progress progress = RESULT_GOES_ON;
+    while (o < limit && progress == RESULT_GOES_ON) {
+        if (r->key == RESULT_QC) {
+            o = write_end(r, table, o);
+            progress = RESULT_DONE;
+        } else if (r->key_open && r->item < r->slots[r->key].count) {
+            o = write_item(r, table, o);
+        } else if (r->key_open) {
+            o = close_key(r, table, o);
+        } else if (r->key == RESULT_VALUE_PARTS && r->parts) {
+            o = open_key(r, table, o);
+            progress = RESULT_PARTS;
+        } else if (table || r->slots[r->key].count) {
+            o = open_key(r, table, o);
+        } else {
+            r->key++;
+        }
+    }
+    out->len = (size_t)(o - out->data);
+    return progress;
 }
 
 bool tsv_cell(struct bytes *out, const void *text, size_t n)
 {
-    const unsigned char *p = text;
     if (n > SIZE_MAX / 2 || !bytes_reserve(out, 2 * n))
         return false;
-    for (size_t i = 0; i < n; i++) {
-        const char *escaped = p[i] == '\t'   ? "\\t"
-                              : p[i] == '\n' ? "\\n"
-                              : p[i] == '\r' ? "\\r"
-                              : p[i] == '\\' ? "\\\\"
-                                             : NULL;
-        if (escaped) {
-            out->data[out->len++] = (unsigned char)escaped[0];
-            out->data[out->len++] = (unsigned char)escaped[1];
-        } else {
-            out->data[out->len++] = p[i];
-        }
-    }
+    out->len = (size_t)(tsv_escaped(out->data + out->len, text, n) - out->data);
     return true;
-}
-
-static bool tsv_value(struct bytes *out, const struct result *r, enum result_key key)
-{
-    const struct result_slot *slot = &r->slots[key];
-    bool fine = true;
-    for (size_t i = 0; i < slot->count && fine; i++) {
-        struct result_item item = item_at(r, slot->first + i);
-        fine = (!i || tsv_cell(out, keys[key].joint, strlen(keys[key].joint))) &&
-               (!item.len || tsv_cell(out, r->text.data + item.at, item.len));
-    }
-    return fine;
-}
-
-bool result_tsv(struct bytes *out, const struct result *r)
-{
-    bool fine = true;
-    for (enum result_key key = 0; key < RESULT_QC && fine; key++)
-        fine = tsv_value(out, r, key) && bytes_puts(out, "\t");
-    return fine && bytes_puts(out, r->qc ? "true\n" : "false\n");
 }
 
 bool result_tsv_header(struct bytes *out)
 {
     bool fine = true;
-    for (enum result_key key = 0; key < RESULT_KEYS && fine; key++)
+    for (size_t key = 0; key < RESULT_KEYS && fine; key++)
         fine = (!key || bytes_puts(out, "\t")) && bytes_puts(out, keys[key].name);
     return fine && bytes_puts(out, "\n");
 }

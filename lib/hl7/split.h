@@ -1,0 +1,64 @@
+/* From the text of a block to messages [HL7 v2.5.1 chapter 2, 2.10.3]: a block holds one message, or by the sender's habit
+ * several, or a batch with its envelope (FHS BHS messages BTS FTS), which belongs to no message. Each message comes out as
+ * segments that end with CR, whatever ended them, none of them empty. */
+#ifndef INSTLINK_HL7_SPLIT_H
+#define INSTLINK_HL7_SPLIT_H
+
+#include "base/bytes.h"
+#include "base/notes.h"
+#include "hl7/block.h"
+#include "hl7/header.h"
+
+/* What ends a segment (--segment-end). */
+enum hl7_segment_end {
+    HL7_END_AUTO, /* CR, CR LF, and LF where it is no data: where the name of a segment and the field separator follow it,
+                   * where the block ends with it, or where the block has no CR */
+    HL7_END_CR,   /* CR and CR LF; any other LF is data */
+    HL7_END_LF,   /* LF and CR LF; any other CR is data, and becomes LF */
+};
+
+/* The name as options write it: auto, cr, lf. */
+const char *hl7_segment_end_name(enum hl7_segment_end end);
+
+/* What has that name. False when nothing has. */
+bool hl7_segment_end_parse(const char *name, enum hl7_segment_end *end);
+
+/* A message as it was received. Slices: valid as long as whoever hands it out says. */
+struct hl7_message {
+    const unsigned char *text; /* segments, each ended by CR, in the sender's character set (utf16: in UTF-8) */
+    size_t len;
+    const char *notes;         /* NUL-terminated strings one behind the other */
+    size_t notes_len;
+    struct hl7_header header;  /* of text; header.why: it is no message that can be read, nor answered by its name */
+    uint64_t offset;           /* where in the stream or file it begins */
+    bool complete;             /* its block has come to its end */
+    bool framed;               /* it came in a block with VT */
+    bool utf16;                /* it came in UTF-16, and is UTF-8 now, whatever MSH-18 says */
+};
+
+struct hl7_split {
+    struct bytes *text;
+    enum hl7_segment_end end;
+    struct hl7_token block;    /* what it came in; its text is not used */
+    size_t at;                 /* where in text the next segment begins */
+    unsigned char field;       /* the field separator in force */
+    bool has_cr, utf16, any;
+    bool envelope;             /* there is a segment of an envelope */
+    unsigned messages;         /* how many there were */
+    struct notes notes;        /* of the message that is being made */
+};
+
+/* Begins with the text of a block, which stays the caller's and is changed in place: nothing else may touch it until
+ * the last message has been dealt with. block: the token that it came in, which the notes speak of; NULL for a text that
+ * came otherwise. UTF-16 is turned into UTF-8. False when memory is exhausted. */
+bool hl7_split_begin(struct hl7_split *s, struct bytes *text, const struct hl7_token *block, enum hl7_segment_end end);
+
+/* The next message. False when there is none. Its text is valid as long as the buffer is, its notes until the next call.
+ * Of a block in which there is no message a single one without text comes, with header.why, unless there is an envelope;
+ * likewise segments that stand before any MSH come as one that cannot be read. */
+bool hl7_split_next(struct hl7_split *s, struct hl7_message *message);
+
+/* Releases the notes. */
+void hl7_split_free(struct hl7_split *s);
+
+#endif

@@ -1,0 +1,274 @@
+# Pages and README against the programs: their options, their sections, and everything that they show of a session. An
+# example is a block whose first line begins with `$ `: what stands behind that is a command, lines with `> ` go on with
+# it, and what follows is its output. It is run as written, with the files of tests/data at hand. Each command must end
+# with status 0, unless `$ echo $?` follows it and shows another, and print what is shown, on stdout or stderr, and
+# nothing else. A program in the background is waited for until it is ready; port 4000 becomes a free one.
+load helper
+
+MAN=$BATS_TEST_DIRNAME/../man
+README=$BATS_TEST_DIRNAME/../README.md
+PROGRAMS=(astm-decode astm-listen instsim)
+
+# What --help and a page say of options: `-o, --output FORMAT`, sorted.
+options_in_help() {
+    "$1" --help | sed -nE 's/^ {2,}((-[[:alpha:]], )?--[a-z-]+( [A-Z][A-Z,]*)?) .*/\1/p' | sort
+}
+
+options_in_page() {
+    sed -nE -e 's/ , Fl -/, --/' -e 's/^\.It Fl -([a-z-]+)/.It Fl --\1/' -e 's/^\.It Fl ([[:alpha:]])/.It Fl -\1/' \
+        -e 's/ Ar / /' -e 's/^\.It Fl (-.*)/\1/p' "$1" | sort
+}
+
+# The section NAME of a page.
+section() {
+    awk -v name="$1" '/^\.Sh / { on = $0 == ".Sh " name; next } on' "$2"
+}
+
+# The blocks of examples in a page, and in the README (those that start with a program of ours), a file each.
+examples_of_page() {
+    sed -n '/^\.Bd -literal/,/^\.Ed/p' "$1" |
+        sed -e "s/\\\\(aq/'/g" -e 's/\\(ha/^/g' -e 's/\\(ti/~/g' -e 's/\\(ga/`/g' -e 's/\\(dq/"/g' -e 's/\\&//g' \
+            -e 's/\\-/-/g' -e 's/\\e/\\/g' | split_blocks '^[.]Bd ' '^[.]Ed' .
+}
+
+examples_of_readme() {
+    split_blocks '^```' '^```$' "^[$] ($(IFS='|' && echo "${PROGRAMS[*]}"))" <"$README"
+}
+
+# split_blocks FROM TO FIRST: what lies between, where its first line begins with `$ ` and fits FIRST.
+split_blocks() {
+    awk -v from="$1" -v to="$2" -v first="$3" -v dir="$BATS_TEST_TMPDIR" '
+        !on && $0 ~ from { on = 1; line = 0; keep = 0; next }
+        on && $0 ~ to { on = 0; next }
+        on && !line++ && /^[$] / && $0 ~ first { keep = 1; file = sprintf("%s/example.%02d", dir, ++n) }
+        on && keep { print >file }'
+}
+
+# The script that runs a block: the output of command N goes to out.N, what it should be to shown.N.
+script_of() {
+    awk -v dir="$2" '
+        function finish() {
+            if (!n)
+                return
+            if (command ~ /(astm-listen|instsim astm) .*&$/) { # in the background: wait until it is ready
+                sub(/astm-listen|instsim astm/, "& -R 9 9>ready", command)
+                gsub(/4000/, "0", command)
+                after = "read -r endpoint <ready; PORT=${endpoint##*:}; rm ready"
+                command = "mkfifo ready\n" command
+            } else {
+                gsub(/4000/, "${PORT-4000}", command)
+                after = ""
+            }
+            printf "{\n%s\n} >%s/out.%d 2>&1\n", command, dir, n
+            printf "" >(dir "/shown." n)
+            if (after)
+                print after
+        }
+        /^[$] / {
+            asked = substr($0, 3) == "echo $?"
+            finish()
+            if (n && !asked)
+                print "ended " n
+            command = substr($0, 3)
+            n++
+            next
+        }
+        /^> / { command = command "\n" substr($0, 3); next }
+        { print >(dir "/shown." n) }
+        END {
+            finish()
+            print "ended " n
+            print "for pid in $(jobs -pr); do echo \"still in the background: $pid\"; kill \"$pid\"; done"
+        }' "$1"
+}
+
+# Runs the blocks in $BATS_TEST_TMPDIR/example.*: those with jq, or those without.
+run_examples() {
+    local with=$1 home=$2 block has dir shown failed=0 any=0
+    for block in "$BATS_TEST_TMPDIR"/example.*; do
+        has=plain
+        grep -qw jq "$block" && has=jq
+        [ "$with" = "$has" ] || continue
+        any=1
+        dir=$block.d
+        mkdir -p "$dir/work/$home"
+        cp "$BATS_TEST_DIRNAME"/data/* "$dir/work/$home"
+        {
+            # shellcheck disable=SC2016
+            echo 'ended() { local status=$?; [ $status = 0 ] || echo "command $1 ended with status $status"; }'
+            script_of "$block" "$dir"
+        } >"$dir/script"
+        (cd "$dir/work" && exec 3>&- && LC_ALL=C.UTF-8 bash ../script) >"$dir/problems" 2>&1 </dev/null || :
+        for shown in "$dir"/shown.*; do
+            diff -u "$shown" "${shown/shown/out}" >>"$dir/problems" || :
+        done
+        if [ -s "$dir/problems" ]; then
+            failed=1
+            cat "$block" "$dir/problems"
+        fi
+    done
+    [ $any = 1 ] && [ $failed = 0 ]
+}
+
+@test "every option of --help is in the program's page, with its argument, and the other way round" {
+    local program
+    for program in "${PROGRAMS[@]}"; do
+        options_in_help "$program" >"$BATS_TEST_TMPDIR/help"
+        options_in_page "$MAN/$program.1" >"$BATS_TEST_TMPDIR/page"
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/help")" -gt 5 ]
+        diff -u "$BATS_TEST_TMPDIR/help" "$BATS_TEST_TMPDIR/page"
+    done
+}
+
+@test "every option that a page describes is in its synopsis" {
+    local program options option
+    for program in "${PROGRAMS[@]}"; do
+        mapfile -t options < <(options_in_page "$MAN/$program.1" | sed -nE 's/^-([[:alpha:]]),.*/\1/p')
+        for option in "${options[@]}"; do
+            section SYNOPSIS "$MAN/$program.1" | grep -qE "^\.Op Fl ([a-zA-Z]*${option}[a-zA-Z]*$|$option )" ||
+                { echo "$program: -$option"; false; }
+        done
+        mapfile -t options < <(options_in_page "$MAN/$program.1" | sed -nE 's/^--([a-z-]+).*/\1/p')
+        for option in "${options[@]}"; do
+            section SYNOPSIS "$MAN/$program.1" | grep -qE "^\.Op Fl -$option( |$)" || { echo "$program: --$option"; false; }
+        done
+    done
+}
+
+@test "every exit status of --help is in the program's page" {
+    local program status
+    for program in "${PROGRAMS[@]}"; do
+        for status in $("$program" --help | sed -n '/^Exit status:/,$p' | sed 's/([0-9])//' | grep -ow '[0-9]*'); do
+            section "EXIT STATUS" "$MAN/$program.1" | grep -qx "\.It $status" || { echo "$program: $status"; false; }
+        done
+    done
+}
+
+@test "every page has EXAMPLES and CAVEATS, and all but that of a format EXIT STATUS" {
+    local page heading
+    for page in "$MAN"/*.[1-9]; do
+        for heading in EXAMPLES CAVEATS "EXIT STATUS"; do
+            [ "$heading:${page##*.}" != "EXIT STATUS:5" ] || continue
+            [ -n "$(section "$heading" "$page")" ] || { echo "${page##*/}: no $heading"; false; }
+        done
+    done
+}
+
+@test "every program has a page, and every page that one refers to is there" {
+    local program page
+    for program in "$BUILD"/bin/*; do
+        [ -s "$MAN/${program##*/}.1" ] || { echo "${program##*/}"; false; }
+    done
+    sed -nE 's/^\.(It )?Xr ((astm|instlink|instsim)[a-z-]*) ([1-9]).*/\2.\4/p' "$MAN"/*.[1-9] >"$BATS_TEST_TMPDIR/pages"
+    [ -s "$BATS_TEST_TMPDIR/pages" ]
+    while read -r page; do
+        [ -s "$MAN/$page" ] || { echo "$page"; false; }
+    done <"$BATS_TEST_TMPDIR/pages"
+}
+
+@test "the pages are mdoc without a warning (mandoc)" {
+    need mandoc
+    mandoc -Tlint -Wwarning "$MAN"/*.[1-9]
+}
+
+# A message with 36 fields in every record.
+every_field() {
+    local type
+    for type in H P O R C Q L; do
+        seq -s '|' 3 36 | sed "s/^/$type|${type/[!H]/1}|/; s/^H|H|/H|\\\\^\&|/"
+    done
+}
+
+@test "instlink-json(5) has the keys of every record that is decoded, by its number" {
+    local type
+    every_field >"$BATS_TEST_TMPDIR/all"
+    for type in H P O R C Q L; do
+        # `"name":"7"` gives `7 name`
+        astm-decode -o record "$BATS_TEST_TMPDIR/all" 2>/dev/null | sed -n "s/^{\"type\":\"$type\",//p" |
+            grep -oE '"[a-z_0-9]+":"[0-9]+"' | sed -E 's/"([a-z_0-9]+)":"([0-9]+)"/\2 \1/' |
+            grep -vE '^1 seq$| field_[0-9]+$' >"$BATS_TEST_TMPDIR/decoded"
+        section DESCRIPTION "$MAN/instlink-json.5" |
+            awk -v type="$type" '/^\.(It|El)/ { on = $0 ~ "^.It Sy " type " No"; next } on' |
+            tr -d , | grep -vE '^2 (seq|delimiters)$' >"$BATS_TEST_TMPDIR/page"
+        diff -u "$BATS_TEST_TMPDIR/decoded" "$BATS_TEST_TMPDIR/page"
+    done
+}
+
+@test "instlink-json(5) has the keys of a result, in their order" {
+    local dir=$BATS_TEST_TMPDIR
+    astm-decode -o tsv </dev/null | tr '\t' '\n' | awk '{ print NR, $0 }' >"$dir/columns"
+    awk '/^\.It [0-9]+ Ta / { for (i = 2; i < NF; i += 4) if ($i ~ /^[0-9]+$/) print $i, $(i + 2) }' \
+        "$MAN/instlink-json.5" | sort -n >"$dir/table"
+    diff -u "$dir/columns" "$dir/table"
+    awk '/^\.Ss / { on = $2 == "result" } on && /^\.It / { sub(/^\.It /, ""); gsub(/ ,/, ""); gsub(/ /, "\n"); print }' \
+        "$MAN/instlink-json.5" | grep -vx type | sort >"$dir/list"
+    cut -d ' ' -f 2 "$dir/columns" | sort | diff -u - "$dir/list"
+}
+
+@test "the examples of astm-decode(1) run as shown" {
+    examples_of_page "$MAN/astm-decode.1"
+    run_examples plain .
+}
+
+@test "the examples of astm-decode(1) with jq run as shown" {
+    need jq
+    examples_of_page "$MAN/astm-decode.1"
+    run_examples jq .
+}
+
+@test "the examples of astm-listen(1) run as shown" {
+    examples_of_page "$MAN/astm-listen.1"
+    run_examples plain .
+}
+
+@test "the examples of astm-listen(1) with jq run as shown" {
+    need jq
+    examples_of_page "$MAN/astm-listen.1"
+    run_examples jq .
+}
+
+@test "the examples of instsim(1) run as shown" {
+    examples_of_page "$MAN/instsim.1"
+    run_examples plain .
+}
+
+@test "the examples of instsim(1) with jq run as shown" {
+    need jq
+    examples_of_page "$MAN/instsim.1"
+    run_examples jq .
+}
+
+@test "the examples of instlink(7) run as shown" {
+    examples_of_page "$MAN/instlink.7"
+    run_examples plain .
+}
+
+@test "the examples of instlink(7) with jq run as shown" {
+    need jq
+    examples_of_page "$MAN/instlink.7"
+    run_examples jq .
+}
+
+@test "the examples of instlink-json(5) with jq run as shown" {
+    need jq
+    examples_of_page "$MAN/instlink-json.5"
+    run_examples jq .
+}
+
+@test "the commands of the README run as shown" {
+    examples_of_readme
+    run_examples plain tests/data
+}
+
+@test "the commands of the README with jq run as shown" {
+    need jq
+    examples_of_readme
+    run_examples jq tests/data
+}
+
+@test "the README shows what the demo prints" {
+    local ports='s/127\.0\.0\.1:[0-9]+/127.0.0.1:PORT/g'
+    sed -n '/^\$ make demo$/,/^```$/p' "$README" | sed -E -e '1d;$d' -e "$ports" >"$BATS_TEST_TMPDIR/shown"
+    [ -s "$BATS_TEST_TMPDIR/shown" ]
+    sh "$BATS_TEST_DIRNAME/../cmd/demo.sh" "$BUILD/bin" 2>&1 3>&- | sed -E "$ports" | diff -u "$BATS_TEST_TMPDIR/shown" -
+}
