@@ -6,28 +6,27 @@
 
 #include <unistd.h>
 
-static const char help[] =
-    "usage: astm-decode [OPTION ...] [FILE ...]\n"
-    "\n"
-    "Decodes captured ASTM traffic (LIS01/LIS02, E1381/E1394): raw captures of framed\n"
-    "sessions, one direction or both mixed, and bare records. Reads stdin without FILE.\n"
-    "Damaged frames are named on stderr; the rest is decoded, and the exit status is 1.\n"
-    "\n"
-    "  -o, --output FORMAT   message (default), record, result, tsv, frame, text or raw\n"
-    "      --positional      records as {\"type\",\"fields\"}: every field, escapes as sent\n"
-    "  -c, --count N         stop after N messages\n"
-    "      --checksum WHICH  std (default), noterm, stx, xor, none, or auto: what fits\n"
-    "      --ignore-checksum use frames whose checksum is wrong, noted\n"
-    "      --charset NAME    the sender's character set; else UTF-8, or ISO-8859-1 where\n"
-    "                        a message is not valid UTF-8\n"
-    "      --max-message SIZE  longest message (10M)\n"
-    "  -q, --quiet           errors only\n"
-    "  -v, --verbose         more\n"
-    "  -h, --help            this text\n"
-    "  -V, --version         the version\n"
-    "\n"
-    "Exit status: 0 done, 1 some of the input was defective, 64 usage, 66 no such input,\n"
-    "74 input or output failed, 77 not permitted. See astm-decode(1).\n";
+static const char help[] = "usage: astm-decode [OPTION ...] [FILE ...]\n"
+                           "\n"
+                           "Decodes captured ASTM traffic (LIS01/LIS02, E1381/E1394): raw captures of framed\n"
+                           "sessions, one direction or both mixed, and bare records. Reads stdin without FILE.\n"
+                           "Damaged frames are named on stderr; the rest is decoded, and the exit status is 1.\n"
+                           "\n"
+                           "  -o, --output FORMAT   message (default), record, result, tsv, frame, text or raw\n"
+                           "      --positional      records as {\"type\",\"fields\"}: every field, escapes as sent\n"
+                           "  -c, --count N         stop after N messages\n"
+                           "      --checksum WHICH  std (default), noterm, stx, xor, none, or auto: what fits\n"
+                           "      --ignore-checksum use frames whose checksum is wrong, noted\n"
+                           "      --charset NAME    the sender's character set; else UTF-8, or ISO-8859-1 where\n"
+                           "                        a message is not valid UTF-8\n"
+                           "      --max-message SIZE  longest message (10M)\n"
+                           "  -q, --quiet           errors only\n"
+                           "  -v, --verbose         more\n"
+                           "  -h, --help            this text\n"
+                           "  -V, --version         the version\n"
+                           "\n"
+                           "Exit status: 0 done, 1 some of the input was defective, 64 usage, 66 no such input,\n"
+                           "74 input or output failed, 77 not permitted. See astm-decode(1).\n";
 
 /* The machine of this decoder. */
 struct astm_decoder {
@@ -47,8 +46,12 @@ static void on_wire(void *context, const struct astm_wire *wire)
 {
     struct decoder *d = context;
     struct envelope envelope = {.source = d->source};
-    if (!d->stop && astm_wire_line(&d->out, wire, &envelope))
+    if (d->stop)
+        return;
+    if (astm_wire_line(&d->out, wire, &envelope))
         decode_flush(d, false);
+    else
+        decode_no_memory(d);
 }
 
 static void begin(struct decoder *d)
@@ -92,11 +95,8 @@ static bool next(struct decoder *d)
     struct astm_message message;
     if (!astm_reader_next(&a->reader, &message))
         return false;
-    if (!write_message(d, &message)) {
-        log_line(LOG_ERROR, "memory is exhausted");
-        d->status = STATUS_SYSTEM;
-        d->stop = true;
-    }
+    if (!write_message(d, &message))
+        decode_no_memory(d);
     return true;
 }
 
@@ -164,8 +164,8 @@ int main(int argc, char **argv)
     a.config.context = &d;
     if (a.format.format == VIEW_FRAME)
         a.config.wire = on_wire;
-    if (a.format.format == VIEW_TSV)
-        result_tsv_header(&d.out);
+    if (a.format.format == VIEW_TSV && !result_tsv_header(&d.out))
+        decode_no_memory(&d);
     int status = decode_files(&d, argv + optind, argc - optind);
     astm_view_free(&a.view);
     charset_close(&a.charset);

@@ -5,11 +5,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { CHUNK = 256 << 10 };
+
+/* What went wrong first is the exit status; defects count least. */
+static void fail(struct decoder *d, int status)
+{
+    if (d->status == STATUS_DONE || d->status == STATUS_DEFECTIVE)
+        d->status = status;
+}
+
+static void fail_output(struct decoder *d)
+{
+    log_line(LOG_ERROR, "cannot write to stdout: %s", strerror(errno));
+    fail(d, STATUS_IO);
+    d->stop = d->broken = true;
+    d->out.len = 0;
+}
 
 bool decode_flush(struct decoder *d, bool all)
 {
@@ -19,10 +34,7 @@ bool decode_flush(struct decoder *d, bool all)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            log_line(LOG_ERROR, "cannot write to stdout: %s", strerror(errno));
-            d->status = STATUS_IO;
-            d->stop = true;
-            d->out.len = 0;
+            fail_output(d);
             return false;
         }
         at += (size_t)n;
@@ -36,6 +48,13 @@ void decode_defect(struct decoder *d, uint64_t offset, const char *text)
     log_line(LOG_ERROR, "%s: offset %llu: %s", d->source, (unsigned long long)offset, text);
     if (!d->status)
         d->status = STATUS_DEFECTIVE;
+}
+
+void decode_no_memory(struct decoder *d)
+{
+    log_line(LOG_ERROR, "memory is exhausted");
+    fail(d, STATUS_SYSTEM);
+    d->stop = true;
 }
 
 static void write_messages(struct decoder *d)
@@ -64,23 +83,29 @@ static size_t feed(struct decoder *d, unsigned char *buffer, size_t n)
     return n - at;
 }
 
+static bool would_wait(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 0;
+}
+
+/* Reads up to the end of the file, an error, or d->stop. Whoever waits for input keeps no lines back. */
 static void read_all(struct decoder *d, int fd, unsigned char *buffer)
 {
     size_t held = 0;
     while (!d->stop) {
+        if (d->out.len && would_wait(fd) && !decode_flush(d, true))
+            return;
         ssize_t n = read(fd, buffer + held, CHUNK - held);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
             log_line(LOG_ERROR, "%s: %s", d->source, strerror(errno));
-            d->status = STATUS_IO;
-            break;
+            fail(d, STATUS_IO);
         }
-        if (n == 0)
+        if (n <= 0)
             break;
         held = feed(d, buffer, held + (size_t)n);
-        if ((size_t)n < CHUNK / 2 && !decode_flush(d, true))
-            break;
     }
     if (d->stop)
         return;
@@ -94,7 +119,7 @@ static void decode_file(struct decoder *d, const char *name, unsigned char *buff
     int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         log_line(LOG_ERROR, "%s: %s", name, strerror(errno));
-        d->status = errno == EACCES || errno == EPERM ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT;
+        fail(d, errno == EACCES || errno == EPERM ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT);
         return;
     }
     d->source = name;
@@ -105,29 +130,26 @@ static void decode_file(struct decoder *d, const char *name, unsigned char *buff
         close(fd);
 }
 
-int decode_files(struct decoder *d, char *const *files, int n)
+static void decode_each(struct decoder *d, char *const *files, int n)
 {
-    static char dash[] = "-";
-    static char *const standard[] = {dash};
     unsigned char *buffer = malloc(CHUNK);
     if (!buffer) {
-        log_line(LOG_ERROR, "memory is exhausted");
-        return STATUS_SYSTEM;
-    }
-    if (!n) {
-        files = standard;
-        n = 1;
+        decode_no_memory(d);
+        return;
     }
     ident_init(&d->ident);
+    if (!n)
+        decode_file(d, "-", buffer);
     for (int i = 0; i < n && !d->stop; i++)
         decode_file(d, files[i], buffer);
-    if (d->status != STATUS_IO)
-        decode_flush(d, true);
-    if (close(STDOUT_FILENO) != 0 && errno != EBADF && !d->status) {
-        log_line(LOG_ERROR, "cannot write to stdout: %s", strerror(errno));
-        d->status = STATUS_IO;
-    }
-    bytes_free(&d->out);
     free(buffer);
+}
+
+int decode_files(struct decoder *d, char *const *files, int n)
+{
+    decode_each(d, files, n);
+    if (!d->broken && decode_flush(d, true) && close(STDOUT_FILENO) != 0 && errno != EBADF)
+        fail_output(d);
+    bytes_free(&d->out);
     return d->status;
 }

@@ -16,7 +16,7 @@ struct decode_protocol {
     size_t (*push)(struct decoder *decoder, const unsigned char *bytes, size_t n);
     /* The file has ended; bytes are what push did not take. */
     void (*eof)(struct decoder *decoder, const unsigned char *bytes, size_t n);
-    /* Writes the next message through decode_room. False when there is none. */
+    /* Appends the next message's lines to out, flushing as they grow. False when there is none. */
     bool (*next)(struct decoder *decoder);
     void (*end)(struct decoder *decoder);
 };
@@ -27,11 +27,12 @@ struct decoder {
     void *machine;
     const char *source; /* the name of the file being read */
     uint64_t count;     /* -c; 0: all */
-    uint64_t messages;  /* written so far */
+    uint64_t messages;  /* so far, of all files */
     struct bytes out;   /* lines that are not written yet */
     struct ident ident; /* where message ids come from */
     int status;
-    bool stop;          /* the count is reached, or stdout has failed */
+    bool stop;   /* the count is reached, or going on makes no sense */
+    bool broken; /* stdout has failed */
 };
 
 /* Decodes each file in turn, `-` being stdin; stdin when there is none. Returns the exit status. */
@@ -42,5 +43,8 @@ bool decode_flush(struct decoder *decoder, bool all);
 
 /* Tells of a damaged place. */
 void decode_defect(struct decoder *decoder, uint64_t offset, const char *text);
+
+/* Tells that there is no memory for the message, and stops. */
+void decode_no_memory(struct decoder *decoder);
 
 #endif

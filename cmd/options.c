@@ -3,24 +3,29 @@
 #include "base/option.h"
 #include "status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-static int print(const char *text)
+static int print(const struct program *program, const char *text)
 {
-    return fputs(text, stdout) == EOF || fflush(stdout) == EOF ? STATUS_IO : STATUS_DONE;
+    if (fputs(text, stdout) != EOF && fflush(stdout) != EOF)
+        return STATUS_DONE;
+    fprintf(stderr, "%s: cannot write to stdout: %s\n", program->name, strerror(errno));
+    return STATUS_IO;
 }
 
 int program_help(const struct program *program)
 {
-    return print(program->help);
+    return print(program, program->help);
 }
 
 int program_version(const struct program *program)
 {
     char line[80];
     snprintf(line, sizeof line, "%s (instlink) %s\n", program->name, INSTLINK_VERSION);
-    return print(line);
+    return print(program, line);
 }
 
 int program_usage(const struct program *program, const char *format, ...)
@@ -62,8 +67,8 @@ bool option_format(const struct program *program, const char *text, enum view_fo
 {
     if (view_parse(text, format))
         return true;
-    *status = program_usage(program, "unknown output format '%s'; there are message, record, result, tsv, frame, text, raw",
-                            text);
+    *status = program_usage(
+        program, "unknown output format '%s'; there are message, record, result, tsv, frame, text, raw", text);
     return false;
 }
 
@@ -79,8 +84,8 @@ bool option_duration(const struct program *program, const char *option, const ch
 {
     if (parse_duration_ms(text, ms))
         return true;
-    *status = program_usage(program, "%s: '%s' is no time (seconds, or a number with ms, s, m or h behind it)", option,
-                            text);
+    *status =
+        program_usage(program, "%s: '%s' is no time (seconds, or a number with ms, s, m or h behind it)", option, text);
     return false;
 }
 

@@ -17,7 +17,8 @@ need() {
 # …/err of the test's own folder, and waits until it is ready. Sets LISTENER (its pid), ENDPOINTS (the bound sockets,
 # as it names them) and PORT (of the first).
 start_listener() {
-    local ready=$BATS_TEST_TMPDIR/ready.${#started[@]}
+    local ready
+    ready=$(mktemp -u "$BATS_TEST_TMPDIR/ready.XXXXXX")
     mkfifo "$ready"
     "$@" -R 5 5>"$ready" <"${INPUT:-/dev/null}" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
     LISTENER=$!

@@ -44,32 +44,48 @@ static void reset(struct astm_framer *f)
     f->sum = f->digits = f->value = 0;
 }
 
+/* Copies a stretch of FN and text, as much of it as a frame may have. */
+static void store(struct astm_framer *f, const unsigned char *p, size_t n)
+{
+    size_t room = f->max_text + 1 - f->text.len;
+    if (n > room) {
+        f->too_long = true;
+        n = room;
+    }
+    if (!f->no_memory && !bytes_append(&f->text, p, n))
+        f->too_long = f->no_memory = true;
+}
+
 /* Adds a stretch to FN and text; a first stretch stays where it is. */
 static void keep(struct astm_framer *f, const unsigned char *p, size_t n)
 {
     f->sum = (unsigned char)(f->sum + scan_sum(p, n));
-    if (!f->slice && !f->text.len && !f->too_long) {
+    if (!f->slice && !f->text.len && !f->no_memory) {
         f->slice = p;
         f->slice_len = n;
-    } else if (f->text.len + n > f->max_text + 1) {
-        f->too_long = true;
-    } else if (!bytes_append(&f->text, p, n)) {
-        f->too_long = f->no_memory = true;
+    } else {
+        store(f, p, n);
     }
 }
 
 /* What lies in the caller's bytes is copied before they go. */
 static void stash(struct astm_framer *f)
 {
-    const unsigned char *p = f->slice;
-    if (!p)
-        return;
+    if (f->slice)
+        store(f, f->slice, f->slice_len);
     f->slice = NULL;
-    if (f->slice_len > f->max_text + 1)
-        f->too_long = true;
-    else if (!bytes_append(&f->text, p, f->slice_len))
-        f->too_long = f->no_memory = true;
     f->slice_len = 0;
+}
+
+/* FN and text, as much of it as a frame may have. */
+static const unsigned char *body_of(struct astm_framer *f, size_t *n)
+{
+    *n = f->slice ? f->slice_len : f->text.len;
+    if (*n > f->max_text + 1) {
+        f->too_long = true;
+        *n = f->max_text + 1;
+    }
+    return f->slice ? f->slice : f->text.data;
 }
 
 static unsigned char exclusive_or(const unsigned char *p, size_t n, unsigned char end)
@@ -127,10 +143,8 @@ static void judge(struct astm_framer *f, struct astm_frame *frame, const unsigne
 /* The frame has come to its end: fills the token. The text stays valid until the framer is fed again. */
 static void finish(struct astm_framer *f, struct astm_token *token)
 {
-    const unsigned char *body = f->slice ? f->slice : f->text.data;
-    size_t n = f->slice ? f->slice_len : f->text.len;
-    if (n > f->max_text + 1)
-        f->too_long = true;
+    size_t n;
+    const unsigned char *body = body_of(f, &n);
     token->kind = ASTM_TOKEN_FRAME;
     token->offset = f->start;
     token->frame = (struct astm_frame){
@@ -152,8 +166,7 @@ static void cut(struct astm_framer *f, struct astm_token *token)
 {
     token->kind = ASTM_TOKEN_CUT;
     token->offset = f->start;
-    token->text = f->slice ? f->slice : f->text.data;
-    token->len = f->slice ? f->slice_len : f->text.len;
+    token->text = body_of(f, &token->len);
     f->state = OUTSIDE;
 }
 

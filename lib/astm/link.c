@@ -201,7 +201,7 @@ static void watch(struct astm_link *l, const char *event, bool sent, const struc
     struct astm_wire wire = {.event = event, .sent = sent};
     if (token) {
         wire.offset = token->offset;
-        wire.len = token->len;
+        wire.len = token->kind == ASTM_TOKEN_CUT || token->kind == ASTM_TOKEN_TEXT ? token->len : 0;
         wire.frame = token->kind == ASTM_TOKEN_FRAME ? &token->frame : NULL;
     }
     l->observer.wire(l->observer.context, &wire);
@@ -394,7 +394,8 @@ static enum input take(struct astm_link *l, struct arrival *a)
 
 static enum input await(struct astm_link *l, struct arrival *a)
 {
-    l->due = a->now + l->config->reply_ms - VERDICT_MARGIN_MS;
+    int64_t reply = l->config->reply_ms;
+    l->due = a->now + (reply > VERDICT_MARGIN_MS ? reply - VERDICT_MARGIN_MS : reply / 2);
     return NOTHING;
 }
 

@@ -341,13 +341,13 @@ static bool bare_open(const struct astm_reader *r)
     return r->bare && astm_assembly_open(&r->assembly);
 }
 
-/* What lies before a line: blanks, and the LF of a CR LF. */
+/* What lies before a line: blanks, and the ends of empty lines. Those count for what the message is noted for. */
 static size_t push_blanks(struct astm_reader *r, const unsigned char *p, size_t n)
 {
     size_t i = 0;
-    if (*p == '\n' && bare_open(r) && r->assembly.after_cr)
+    if (bare_open(r) && (*p == '\r' || *p == '\n'))
         return take(r, p, 1);
-    while (i < n && blank(p[i]))
+    while (i < n && blank(p[i]) && !(i && (p[i] == '\r' || p[i] == '\n')))
         i++;
     return i;
 }

@@ -3,6 +3,7 @@
 #include "astm/names.h"
 #include "base/digest.h"
 #include "out/json.h"
+#include "out/seek.h"
 
 #include <stdio.h>
 
@@ -185,57 +186,6 @@ static bool write_notes(struct astm_view *v, struct bytes *out)
 
 /* ---- fields ---- */
 
-/* The special bytes of the text in order, found a block at a time. The text ends with one of them, CR. */
-struct seeker {
-    const struct special *special;
-    const unsigned char *block, *end;
-    const unsigned char *safe; /* 16 bytes may be read from here, and from all that lies before */
-    uint64_t mask;             /* of those in the block that have not been passed */
-};
-
-static inline void seek(struct seeker *s, const unsigned char *p)
-{
-    size_t left = (size_t)(s->end - p);
-    s->block = p;
-    s->mask = left >= SPECIAL_BLOCK ? special_mask(s->special, p) : special_mask_end(s->special, p, left);
-}
-
-/* The next special byte, which is passed thereby. */
-static inline const unsigned char *next(struct seeker *s)
-{
-    while (!s->mask)
-        seek(s, s->block + SPECIAL_BLOCK);
-    const unsigned char *p = s->block + (size_t)__builtin_ctzll(s->mask);
-    s->mask &= s->mask - 1;
-    return p;
-}
-
-/* Copies what lies between p and stop, in steps of 16 where that is safe. */
-static inline unsigned char *copy(unsigned char *o, const unsigned char *p, const unsigned char *stop,
-                                  const struct seeker *s)
-{
-    size_t n = (size_t)(stop - p);
-    if (stop > s->safe) {
-        memcpy(o, p, n);
-    } else {
-        memcpy(o, p, 16);
-        for (size_t i = 16; i < n; i += 16)
-            memcpy(o + i, p + i, 16);
-    }
-    return o + n;
-}
-
-static unsigned char *write_number(unsigned char *o, size_t number)
-{
-    unsigned char digits[20];
-    size_t at = sizeof digits;
-    do
-        digits[--at] = (unsigned char)('0' + number % 10);
-    while (number /= 10);
-    memcpy(o, digits + at, sizeof digits - at);
-    return o + sizeof digits - at;
-}
-
 #define PUT(o, text) ((unsigned char *)memcpy((o), "" text, sizeof(text) - 1) + sizeof(text) - 1)
 
 /* How the fields of a record are called. */
@@ -262,7 +212,7 @@ static inline unsigned char *write_key(struct keys keys, size_t number, unsigned
         memcpy(o, keys.names[number - 1].text, sizeof keys.names->text);
         o += keys.names[number - 1].len;
     } else {
-        o = PUT(write_number(PUT(o, ",\"field_"), number), "\":");
+        o = PUT(json_digits(PUT(o, ",\"field_"), number), "\":");
     }
     *o = '"';
     return o + 1;
@@ -271,25 +221,26 @@ static inline unsigned char *write_key(struct keys keys, size_t number, unsigned
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE unsigned char *write_short(const struct keys keys, size_t number, const unsigned char *p,
-                                  const unsigned char *stop, const struct seeker *s, unsigned char *o)
+                                  const unsigned char *stop, const struct seek *s, unsigned char *o)
 {
     if (stop == p && !keys.positional)
         return o;
-    return PUT(copy(write_key(keys, number, o), p, stop, s), "\"");
+    return PUT(seek_copy(s, write_key(keys, number, o), p, stop), "\"");
 }
 
-/* Writes short plain components up to what ends the last one; *stop is what ends the first one. */
+/* Writes plain components up to what ends the last one, or gives up where they are long; *stop is what ends the first
+ * one. */
 INLINE unsigned char *write_list(unsigned char component, const unsigned char *p, const unsigned char **stop,
-                                 struct seeker *s, unsigned char *o)
+                                 struct seek *s, unsigned char *o)
 {
-    const unsigned char *const far = p + ASTM_VALUE_RUN;
+    const unsigned char *const begin = p;
     o = PUT(o, "[\"");
-    while (**stop == component && *stop < far) {
-        o = PUT(copy(o, p, *stop, s), "\",\"");
+    while (**stop == component && *stop - begin <= ASTM_VALUE_RUN) {
+        o = PUT(seek_copy(s, o, p, *stop), "\",\"");
         p = *stop + 1;
-        *stop = next(s);
+        *stop = seek_next(s);
     }
-    return *stop < far ? PUT(copy(o, p, *stop, s), "\"]") : o;
+    return *stop - begin > ASTM_VALUE_RUN ? o : PUT(seek_copy(s, o, p, *stop), "\"]");
 }
 
 /* Writes fields that are short and plain, or lists of short plain components, as nearly all of them are, from v->at on:
@@ -298,13 +249,12 @@ INLINE bool plain_fields(struct astm_view *v, unsigned char **out, const unsigne
 {
     const unsigned char field = v->delimiters.field, component = v->delimiters.component;
     const unsigned char *p = v->text + v->at;
-    struct seeker s = {&v->special, p, v->text + v->len, v->len < 16 ? NULL : v->text + v->len - 16, 0};
+    struct seek s = seek_from(&v->special, p, v->text + v->len);
     unsigned char *o = *out;
     size_t number = v->field;
     bool ended = false;
-    seek(&s, p);
     while (o < limit) {
-        const unsigned char *stop = next(&s);
+        const unsigned char *stop = seek_next(&s);
         if (stop - p > ASTM_VALUE_RUN)
             break;
         if (*stop == field) {

@@ -118,9 +118,11 @@ struct hl7_wanted hl7_ack_wanted(const struct hl7_header *ours)
     bool answer = hl7_header_msa(ours, &msa);
     if (!enhanced(ours, false, &accept, &application))
         return (struct hl7_wanted){.application = !answer};
-    if (answer)
-        return (struct hl7_wanted){.accept = !accept_code(hl7_code_of(msa.code)) && comes_on_success(accept)};
-    return (struct hl7_wanted){comes_on_success(accept), comes_on_success(application)};
+    return (struct hl7_wanted){
+        .enhanced = true,
+        .accept = comes_on_success(accept) && !(answer && accept_code(hl7_code_of(msa.code))),
+        .application = comes_on_success(application) && !answer,
+    };
 }
 
 /* ---- what they look like ---- */

@@ -1,5 +1,5 @@
-/* HL7 acknowledgements [HL7 v2.5.1 chapter 2, 2.9]: which are due for a message, and what they look like. Time and control
- * id of an answer are the caller's. */
+/* HL7 acknowledgements [HL7 v2.5.1 chapter 2, 2.9]: which are due for a message, and what they look like. Time and
+ * control id of an answer are the caller's. */
 #ifndef INSTLINK_HL7_ACK_H
 #define INSTLINK_HL7_ACK_H
 
@@ -11,7 +11,7 @@
 enum hl7_ack_mode {
     HL7_ACK_AUTO,     /* enhanced mode where MSH-15 or MSH-16 asks for it, else original mode */
     HL7_ACK_ORIGINAL, /* always one answer, whatever MSH-15 and MSH-16 say */
-    HL7_ACK_ENHANCED, /* always enhanced mode; where MSH-15 says nothing valid it is AL, where MSH-16 does not it is NE */
+    HL7_ACK_ENHANCED, /* always enhanced mode; an MSH-15 that says nothing valid is AL, such an MSH-16 NE */
     HL7_ACK_NONE,     /* no acknowledgement at all */
 };
 
@@ -49,6 +49,7 @@ struct hl7_due hl7_ack_due(const struct hl7_header *theirs, const struct hl7_msa
 /* What we wait for when we send a message, by its own MSH-15 and MSH-16: an accept acknowledgement, an application
  * acknowledgement, both, or nothing. Those that come only on error (ER) are not waited for. */
 struct hl7_wanted {
+    bool enhanced;
     bool accept, application;
 };
 

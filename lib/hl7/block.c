@@ -7,10 +7,11 @@ enum {
     OUTSIDE,
     BEGINNING, /* outside, in what may be MSH and a field separator */
     INSIDE,
-    LINE,      /* inside a message without VT, at the beginning of a line */
-    AFTER_VT,  /* inside, behind a VT */
-    TAIL,      /* behind FS */
+    LINE,     /* inside a message without VT, at the beginning of a line */
+    AFTER_VT, /* inside, behind a VT */
+    TAIL,     /* behind FS */
 
+    HEAD = 4,       /* bytes: MSH and a field separator */
     STRETCH = 1024, /* bytes that are searched at a time, so that what is searched twice is bounded */
 };
 
@@ -54,7 +55,7 @@ static void pass_limit(struct hl7_block_reader *r, bool no_memory, struct hl7_to
     r->skipping = true;
 }
 
-/* Where the last message begins among those that begin within text[from..to); `from` when none does. */
+/* Where the last message begins among those that begin lines within text[from..to); `from` when none does. */
 static size_t last_message(const unsigned char *text, size_t from, size_t to)
 {
     size_t last = from;
@@ -66,11 +67,14 @@ static size_t last_message(const unsigned char *text, size_t from, size_t to)
     return last;
 }
 
-/* The limit counts from the beginning of the last message in the block. */
-static void check_limits(struct hl7_block_reader *r, struct hl7_token *token)
+/* The limit counts from the beginning of the last message in the block. beyond: how many bytes behind it are looked at
+ * before it counts as passed, for with them another message may begin. */
+static void check_limits(struct hl7_block_reader *r, size_t beyond, struct hl7_token *token)
 {
-    while (length(r) - r->message > r->max_message) {
-        size_t limit = r->message + r->max_message, last = last_message(text_of(r), r->message, limit);
+    size_t n = length(r), max = r->max_message;
+    while (n - r->message > max && n - r->message - max > beyond) {
+        size_t limit = r->message + max, to = n - limit < HEAD ? n : limit + HEAD;
+        size_t last = last_message(text_of(r), r->message, to);
         if (last == r->message) {
             pass_limit(r, false, token);
             token->len = limit;
@@ -78,7 +82,7 @@ static void check_limits(struct hl7_block_reader *r, struct hl7_token *token)
         }
         r->message = last;
     }
-    if (length(r) > r->allowance)
+    if (n > r->allowance)
         pass_limit(r, true, token);
 }
 
@@ -106,7 +110,7 @@ static void copy(struct hl7_block_reader *r, const unsigned char *p, size_t n, s
     if (!bytes_append(&r->text, p, n))
         pass_limit(r, true, token);
     else
-        check_limits(r, token);
+        check_limits(r, HEAD, token);
 }
 
 /* Adds a stretch of what is being pushed; it stays where it is as long as it is one stretch. */
@@ -123,7 +127,7 @@ static void keep(struct hl7_block_reader *r, const unsigned char *p, size_t n, s
         copy(r, p, n, token);
         return;
     }
-    check_limits(r, token);
+    check_limits(r, HEAD, token);
 }
 
 static void forget_text(struct hl7_block_reader *r)
@@ -155,6 +159,21 @@ static void begin_with_head(struct hl7_block_reader *r, bool bare, int64_t now, 
     copy(r, r->head, n, token);
 }
 
+/* The block that is open has come to its end. */
+static void give_block(struct hl7_block_reader *r, bool with_cr, struct hl7_token *token)
+{
+    bool single = length(r) == 1 && !r->bare;
+    check_limits(r, 0, token);
+    if (token->kind != HL7_TOKEN_NONE)
+        return;
+    give(r, token, HL7_TOKEN_BLOCK);
+    token->no_cr = !with_cr;
+    if (single && *token->text == HL7_ACK)
+        token->kind = HL7_TOKEN_COMMIT_ACK;
+    else if (single && *token->text == HL7_NAK)
+        token->kind = HL7_TOKEN_COMMIT_NAK;
+}
+
 /* The block that is open is over where one begins whose first bytes are in head. */
 static void change_over(struct hl7_block_reader *r, bool bare, int64_t now, struct hl7_token *token)
 {
@@ -162,10 +181,14 @@ static void change_over(struct hl7_block_reader *r, bool bare, int64_t now, stru
         begin_with_head(r, bare, now, token);
         return;
     }
-    give(r, token, r->bare ? HL7_TOKEN_BLOCK : HL7_TOKEN_CUT);
-    token->no_cr = true;
+    if (r->bare)
+        give_block(r, false, token);
+    else
+        give(r, token, HL7_TOKEN_CUT);
     r->begin = true;
     r->begin_bare = bare;
+    r->began = now;
+    r->start = r->head_at;
 }
 
 /* Forgets what the last token was made of. */
@@ -181,19 +204,11 @@ static void settle(struct hl7_block_reader *r, int64_t now, struct hl7_token *to
 
 static void finish(struct hl7_block_reader *r, bool with_cr, struct hl7_token *token)
 {
-    const unsigned char *p = text_of(r);
-    bool single = length(r) == 1 && !r->bare;
     r->state = OUTSIDE;
     r->word = false;
-    if (r->skipping) {
-        r->skipping = false;
-        return;
-    }
-    give(r, token,
-         single && p[0] == HL7_ACK   ? HL7_TOKEN_COMMIT_ACK
-         : single && p[0] == HL7_NAK ? HL7_TOKEN_COMMIT_NAK
-                                     : HL7_TOKEN_BLOCK);
-    token->no_cr = !with_cr;
+    if (!r->skipping)
+        give_block(r, with_cr, token);
+    r->skipping = false;
 }
 
 /* ---- outside blocks ---- */
@@ -288,12 +303,12 @@ static size_t beginning(struct hl7_block_reader *r, unsigned char c, struct hl7_
         r->state = OUTSIDE;
         return 0;
     }
-    if (r->head_len == 3 && r->noise) {
+    if (r->head_len == HEAD - 1 && r->noise) {
         give_noise(r, token);
         return 0;
     }
     r->head[r->head_len++] = c;
-    if (r->head_len == 4)
+    if (r->head_len == HEAD)
         begin_with_head(r, true, r->heard, token);
     return 1;
 }
@@ -313,9 +328,20 @@ static size_t scan_block_control(const unsigned char *p, size_t n)
     return n;
 }
 
+/* The first line end behind which a message may begin; what follows the last byte is not known. */
+static size_t scan_lines(const unsigned char *p, size_t n)
+{
+    size_t at = scan_line_end(p, n);
+    while (at + 1 < n && p[at + 1] != 'M' && p[at + 1] != 'F' && p[at + 1] != 'B')
+        at += 1 + scan_line_end(p + at + 1, n - at - 1);
+    return at;
+}
+
 static size_t inside(struct hl7_block_reader *r, const unsigned char *p, size_t n, struct hl7_token *token)
 {
-    size_t limit = r->bare ? scan_line_end(p, n) : n, run = scan_block_control(p, limit);
+    if (r->bare && n > STRETCH)
+        n = STRETCH;
+    size_t limit = r->bare ? scan_lines(p, n) : n, run = scan_block_control(p, limit);
     if (run == limit && limit < n) {
         keep(r, p, run + 1, token);
         r->state = LINE;
@@ -342,7 +368,7 @@ static size_t begin_line(struct hl7_block_reader *r, unsigned char c, struct hl7
     if (!r->head_len)
         r->head_at = r->offset;
     r->head[r->head_len++] = c;
-    if (r->head_len == 4)
+    if (r->head_len == HEAD)
         change_over(r, true, r->heard, token);
     return 1;
 }
@@ -448,10 +474,11 @@ static void end(struct hl7_block_reader *r, struct hl7_token *token)
     settle_head(r, token);
     if (r->state == OUTSIDE) {
         give_noise(r, token);
+        r->word = false;
     } else if (token->kind == HL7_TOKEN_NONE) {
         bool whole = r->bare || (r->state == TAIL && !r->strict);
         finish(r, false, token);
-        if (!whole && token->kind != HL7_TOKEN_NONE)
+        if (!whole && token->kind == HL7_TOKEN_BLOCK)
             token->kind = HL7_TOKEN_CUT;
     }
 }

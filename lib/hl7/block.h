@@ -79,7 +79,8 @@ struct hl7_block_reader {
 void hl7_block_init(struct hl7_block_reader *r, size_t max_message, bool strict);
 
 /* Takes bytes up to the end of the next token. Returns how many it took; token->kind is NONE when all were taken and
- * more are needed. A token may be given without taking a byte. now: ms on a monotonic clock; a decoder's stands still. */
+ * more are needed. A token may be given without taking a byte. now: ms on a monotonic clock; a decoder's stands
+ * still. */
 size_t hl7_block_push(struct hl7_block_reader *r, const unsigned char *bytes, size_t n, int64_t now,
                       struct hl7_token *token);
 

@@ -1,5 +1,5 @@
-/* What an HL7 v2 message says of itself: its MSH segment, and the MSA segment of an answer [HL7 v2.5.1 chapter 2, 2.15.9
- * and 2.15.8]. Everything is a slice of the message's own bytes, verbatim. */
+/* What an HL7 v2 message says of itself: its MSH segment, and the MSA segment of an answer [HL7 v2.5.1 chapter 2,
+ * 2.15.9 and 2.15.8]. Everything is a slice of the message's own bytes, verbatim. */
 #ifndef INSTLINK_HL7_HEADER_H
 #define INSTLINK_HL7_HEADER_H
 
@@ -39,10 +39,10 @@ struct hl7_header {
     struct hl7_slice rest;             /* everything after the MSH segment and its CR */
 };
 
-/* Reads the MSH at the beginning of a text whose segments end with CR (hl7_split makes such) and returns whether it is
- * readable: it begins with MSH and a field separator, reaches MSH-10, and names a type or a control id. The text stays
- * the caller's, and must stay. Where MSH-18 declares a set whose characters have several bytes, bytes within a character
- * are no separators. */
+/* Reads the MSH at the beginning of a text whose segments end with CR (hl7_split makes such) and returns whether it
+ * is readable: it begins with MSH and a field separator, reaches MSH-10, and names a type or a control id. The text
+ * stays the caller's, and must stay. Where MSH-18 declares a set whose characters have several bytes, bytes within a
+ * character are no separators. */
 bool hl7_header_read(struct hl7_header *h, const unsigned char *text, size_t n);
 
 /* Component `number` (from 1) of MSH-9: ORU, R01, ORU_R01. */

@@ -1,10 +1,10 @@
-/* The HL7 link machine [HL7 v2.5.1 chapter 2, 2.9; MLLP release 1 and 2]: receiver and sender in one. It is fed bytes and
- * the time, and answers with events, bytes to send and its next deadline; it knows no sockets and no clock.
+/* The HL7 link machine [HL7 v2.5.1 chapter 2, 2.9; MLLP release 1 and 2]: receiver and sender in one. It is fed bytes
+ * and the time, and answers with events, bytes to send and its next deadline; it knows no sockets and no clock.
  *
- * push takes bytes up to the next event; next gives the event; answer says what the message of that event is worth, and
- * only then does the machine acknowledge it, as MSH-15 and MSH-16 ask. While a verdict is awaited nothing is taken, so
- * that messages are answered one at a time and in order. All times are milliseconds on a monotonic clock that the caller
- * reads. */
+ * push takes bytes up to the next event; next gives the event; answer says what the message of that event is worth,
+ * and only then does the machine acknowledge it, as MSH-15 and MSH-16 ask. While a verdict is awaited nothing is
+ * taken, so that messages are answered one at a time and in order. All times are milliseconds on a monotonic clock
+ * that the caller reads. */
 #ifndef INSTLINK_HL7_LINK_H
 #define INSTLINK_HL7_LINK_H
 
@@ -88,16 +88,16 @@ enum hl7_event_kind { HL7_EVENT_NONE, HL7_EVENT_MESSAGE, HL7_EVENT_DONE };
 
 struct hl7_event {
     enum hl7_event_kind kind;
-    /* MESSAGE: valid until it is answered, or the machine freed. DONE: the answer that decided, or a message without
-     * text; valid until the machine is called again, other than by hl7_link_next. */
+    /* MESSAGE: valid until it is answered. DONE: the answer that decided, or a message without text; valid until the
+     * machine is called again. */
     struct hl7_message message;
-    /* MESSAGE. answer: it has an MSA segment and answers nothing that we wait for; no application answer will go out. */
+    struct hl7_msa msa; /* of the message, where it has one */
+    /* MESSAGE. answer: it has an MSA segment, and answers nothing that we wait for; it gets no application answer. */
     uint64_t ticket;
     bool answer;
-    /* DONE: what became of the message that was sent; msa is of the answer, its code HL7_CODE_NONE where there is none */
+    /* DONE: what became of the message that was sent, and the code of the answer that decided */
     enum hl7_outcome outcome;
     enum hl7_code code;
-    struct hl7_msa msa;
 };
 
 /* What the caller adds to a verdict. */
@@ -110,22 +110,21 @@ struct hl7_reply {
 struct hl7_link {
     const struct hl7_link_config *config;
     struct hl7_observer observer;
-    size_t allowance;        /* the caller's limit on bytes of a block now, besides max_message; past it, refused as later */
+    size_t allowance;        /* the caller's limit on bytes of a block now; a block past it is refused as later */
     struct hl7_block_reader reader;
     struct bytes text;       /* of the block whose messages are being dealt with */
     struct hl7_split split;  /* of text */
     bool open;               /* there is such a block */
     bool over;               /* there was; text is released when nobody looks at it any more */
-    unsigned char refusing;  /* all messages of the block are refused: enum hl7_notice, or HL7_NOTICES */
-    unsigned char worst;     /* enum verdict of the messages of the block so far */
-    unsigned held_back;      /* messages of the block that are only known to be cut when the next one comes */
+    unsigned char refusing;  /* why all messages of the block are refused, enum hl7_notice; HL7_NOTICES: they are not */
+    bool refused;            /* a message of the block was */
     int64_t now;             /* when the machine was called last */
-    int64_t waits_since;
     uint64_t ticket;         /* of the last message offered */
     bool waiting;            /* for the verdict on it */
     bool pending, done_pending; /* event, done are to be fetched */
     bool ended, drained;     /* the peer sends nothing more; and the reader knows */
     bool noise_told, blank_told, condition_told;
+    uint64_t noise;          /* bytes outside blocks so far */
     struct hl7_event event, done;
     struct bytes out;        /* answers to send */
     struct bytes replies;    /* release 2: answers that wait for the commit block */
@@ -136,24 +135,26 @@ struct hl7_link {
     struct bytes id;         /* MSH-10 of the message being sent */
     bool busy;               /* its outcome is open */
     bool enhanced, wants_commit, wants_accept, wants_application;
-    int64_t due;             /* the answer's deadline */
+    int64_t due;             /* the answer's deadline … */
+    int64_t due_stands;      /* … put off by the time since then, if a verdict has been awaited */
     struct { bool known, answered; unsigned char digest[16]; } last; /* MSH-10 of the message before */
 };
 
-/* A link on which nothing has happened. config and what it points to stay the caller's and must outlive the link. Nothing
- * is allocated before bytes come. */
+/* A link on which nothing has happened. config and what it points to stay the caller's and must outlive the link.
+ * Nothing is allocated before bytes come. */
 void hl7_link_init(struct hl7_link *l, const struct hl7_link_config *config, const struct hl7_observer *observer);
 
-/* Takes bytes up to the next event, or none while an event is to be fetched, a verdict is awaited, or too much is waiting
- * to be sent. Returns how many it took; what it did not take is offered again, with what came after it. */
+/* Takes bytes up to the next event, or none while an event is to be fetched, a verdict is awaited, or too much is
+ * waiting to be sent. Returns how many it took; what it did not take is offered again, with what came after it. */
 size_t hl7_link_push(struct hl7_link *l, const unsigned char *bytes, size_t n, int64_t now);
 
-/* The next event. False when there is none. */
+/* The next event: the one that stopped push, or one of a further message in the same block. False when there is none.
+ * There may be bytes to send after it, as after every call. */
 bool hl7_link_next(struct hl7_link *l, struct hl7_event *event);
 
-/* What the message of that ticket is worth, however late. reply may be NULL. Its text may hold several messages, with CR,
- * LF or CR LF: the one whose MSA-2 is the control id is sent as the application answer, the others are the caller's
- * business. Ignored when the machine does not wait for it. VERDICT_WAIT is no answer. */
+/* What the message of that ticket is worth, however late. reply may be NULL. Its text may hold several messages, with
+ * CR, LF or CR LF: the one whose MSA-2 is the control id is sent as the application answer, the others are the
+ * caller's business. Ignored when the machine does not wait for it. VERDICT_WAIT is no answer. */
 void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct hl7_reply *reply,
                      int64_t now);
 

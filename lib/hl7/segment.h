@@ -40,8 +40,8 @@ struct hl7_slice hl7_part(struct hl7_slice whole, unsigned char separator, size_
 /* Field `number` of a segment as the standard counts: 0 is the segment's name, MSH-1 is the field separator itself. */
 struct hl7_slice hl7_field(struct hl7_slice segment, const struct hl7_separators *s, size_t number);
 
-/* The segment at *at of a message whose segments end with CR (as hl7_split makes them), without its CR; *at moves behind
- * it. False at the end of the text. */
+/* The segment at *at of a message whose segments end with CR (as hl7_split makes them), without its CR; *at moves
+ * behind it. False at the end of the text. */
 bool hl7_segment_next(const unsigned char *text, size_t n, size_t *at, struct hl7_slice *segment);
 
 bool hl7_slice_is(struct hl7_slice slice, const char *text);

@@ -233,7 +233,7 @@ static void skip_rubbish(struct hl7_split *s)
     size_t to = find_message(s);
     if (to < n && !holds_segments(s, to))
         s->at = to;
-    if (s->at > from)
+    if (s->at > from && s->at < n)
         notes_once(&s->notes, 0, "before-msh there was something before MSH");
 }
 

@@ -1,6 +1,6 @@
-/* From the text of a block to messages [HL7 v2.5.1 chapter 2, 2.10.3]: a block holds one message, or by the sender's habit
- * several, or a batch with its envelope (FHS BHS messages BTS FTS), which belongs to no message. Each message comes out as
- * segments that end with CR, whatever ended them, none of them empty. */
+/* From the text of a block to messages [HL7 v2.5.1 chapter 2, 2.10.3]: a block holds one message, or by the sender's
+ * habit several, or a batch with its envelope (FHS BHS messages BTS FTS), which belongs to no message. Each message
+ * comes out as segments that end with CR, whatever ended them, none of them empty. */
 #ifndef INSTLINK_HL7_SPLIT_H
 #define INSTLINK_HL7_SPLIT_H
 
@@ -11,8 +11,8 @@
 
 /* What ends a segment (--segment-end). */
 enum hl7_segment_end {
-    HL7_END_AUTO, /* CR, CR LF, and LF where it is no data: where the name of a segment and the field separator follow it,
-                   * where the block ends with it, or where the block has no CR */
+    HL7_END_AUTO, /* CR, CR LF, and LF where it is no data: where the name of a segment and the field separator follow
+                   * it, where the block ends with it, or where the block has no CR */
     HL7_END_CR,   /* CR and CR LF; any other LF is data */
     HL7_END_LF,   /* LF and CR LF; any other CR is data, and becomes LF */
 };
@@ -49,13 +49,13 @@ struct hl7_split {
 };
 
 /* Begins with the text of a block, which stays the caller's and is changed in place: nothing else may touch it until
- * the last message has been dealt with. block: the token that it came in, which the notes speak of; NULL for a text that
- * came otherwise. UTF-16 is turned into UTF-8. False when memory is exhausted. */
+ * the last message has been dealt with. block: the token that it came in, which the notes speak of; NULL for a text
+ * that came otherwise. UTF-16 is turned into UTF-8. False when memory is exhausted. */
 bool hl7_split_begin(struct hl7_split *s, struct bytes *text, const struct hl7_token *block, enum hl7_segment_end end);
 
-/* The next message. False when there is none. Its text is valid as long as the buffer is, its notes until the next call.
- * Of a block in which there is no message a single one without text comes, with header.why, unless there is an envelope;
- * likewise segments that stand before any MSH come as one that cannot be read. */
+/* The next message. False when there is none. Its text is valid as long as the buffer is, its notes until the next
+ * call. Of a block in which there is no message a single one without text comes, with header.why, unless there is an
+ * envelope; likewise segments that stand before any MSH come as one that cannot be read. */
 bool hl7_split_next(struct hl7_split *s, struct hl7_message *message);
 
 /* Releases the notes. */

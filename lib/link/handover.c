@@ -416,7 +416,7 @@ void handover_pump(struct handover *h, int64_t now)
 
 bool handover_idle(const struct handover *h)
 {
-    return !h->first && h->piece.len == h->piece_at;
+    return !h->first && (h->error || h->piece.len == h->piece_at);
 }
 
 bool handover_complete(const struct handover *h)

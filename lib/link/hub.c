@@ -180,6 +180,13 @@ static void fit_descriptors(struct hub *hub)
              hub->config->max_connections, (unsigned long long)limit.rlim_cur, hub->max_connections);
 }
 
+/* nohup has seen to it that the program outlives its terminal. */
+static bool is_ignored(int signal)
+{
+    struct sigaction action;
+    return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub_hooks *hooks,
               struct handover *handover)
 {
@@ -200,7 +207,7 @@ bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub
     fit_descriptors(hub);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    return loop_catch(SIGTERM) && loop_catch(SIGINT) && loop_catch(SIGHUP);
+    return loop_catch(SIGTERM) && loop_catch(SIGINT) && (is_ignored(SIGHUP) || loop_catch(SIGHUP));
 }
 
 static bool append(struct hub *hub, struct port *p)

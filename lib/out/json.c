@@ -68,12 +68,21 @@ bool json_member(struct bytes *out, const char *name, const char *text)
     return !text || (json_key(out, name) && json_text(out, text));
 }
 
-bool json_number(struct bytes *out, uint64_t number)
+unsigned char *json_digits(unsigned char *o, uint64_t number)
 {
     unsigned char digits[20];
     size_t at = sizeof digits;
     do
         digits[--at] = (unsigned char)('0' + number % 10);
     while (number /= 10);
-    return bytes_append(out, digits + at, sizeof digits - at);
+    memcpy(o, digits + at, sizeof digits - at);
+    return o + sizeof digits - at;
+}
+
+bool json_number(struct bytes *out, uint64_t number)
+{
+    if (!bytes_reserve(out, 20))
+        return false;
+    out->len = (size_t)(json_digits(out->data + out->len, number) - out->data);
+    return true;
 }

@@ -28,4 +28,7 @@ bool json_number(struct bytes *out, uint64_t number);
  * behind. */
 unsigned char *json_escaped(unsigned char *o, const void *text, size_t n);
 
+/* Writes the digits of a number at o, at most 20. Returns the place behind. */
+unsigned char *json_digits(unsigned char *o, uint64_t number);
+
 #endif

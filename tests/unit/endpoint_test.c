@@ -83,7 +83,6 @@ static const struct {
     {HOST_255 "a:1", LISTENER, "too long"},
     {"listen:", LISTENER, "number"},
     {"dial:", LISTENER, "number"},
-    {"dial:dial:4000", LISTENER, NULL},
     {"dial:cobas:0", LISTENER, "port 0"},
     {"cobas:0", SENDER, "port 0"},
     {"0", SENDER, "port 0"},
@@ -113,7 +112,7 @@ static void test_parse(void)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         why = NULL;
         ok(!endpoint_parse(bad[i].text, bad[i].listener, &e, &why), "'%.40s' is none", bad[i].text);
-        ok(why && (!bad[i].why || strstr(why, bad[i].why)), "... and it says why: %s", why ? why : "");
+        ok(why && strstr(why, bad[i].why), "... and it says why: %s", why ? why : "");
     }
 }
 
