@@ -84,7 +84,7 @@ static bool timer(const char *text, size_t n, const char *name, int64_t *ms)
         return false;
     memcpy(value, text + name_len + 1, n - name_len - 1);
     value[n - name_len - 1] = 0;
-    return parse_duration_ms(value, ms);
+    return parse_duration_ms(value, ms) && *ms > 0;
 }
 
 bool option_timers(const struct program *program, const char *text, struct astm_link_config *config, int *status)

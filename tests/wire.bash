@@ -21,10 +21,10 @@ hear() {
     local LC_ALL=C byte='' status=0
     IFS= read -r -d '' -n 1 -t 10 -u "$WIRE" byte || status=$?
     if [ "$1" = CLOSE ]; then
-        [ $status = 1 ] && [ -z "$byte" ] || {
+        if [ $status != 1 ] || [ -n "$byte" ]; then
             printf 'expected the end, got %q (status %s)\n' "$byte" "$status"
             return 1
-        }
+        fi
     elif [ "$byte" != "$1" ]; then
         printf 'expected %q, got %q (status %s)\n' "$1" "$byte" "$status"
         return 1
@@ -69,6 +69,11 @@ await_log() {
     return 1
 }
 
+# none COMMAND…: it has to fail, as grep does that finds nothing.
+none() {
+    ! "$@"
+}
+
 # stall_out [FREE]: stdout of the listener that is started next is a pipe that has room for FREE bytes (0) only.
 stall_out() {
     mkfifo "$BATS_TEST_TMPDIR/out"
@@ -77,11 +82,13 @@ stall_out() {
     [ -z "${1:-}" ] || head -c "$1" <&"$OUT" >/dev/null
 }
 
-# resume_out: its reader reads on, and all that the listener prints goes to …/lines.
+# resume_out: its reader reads on, and all that the listener prints goes to …/lines. The reader holds nothing else open.
 resume_out() {
     (
-        [ -z "${WIRE:-}" ] || hang_up
-        exec {OUT}>&- 3>&- tr -d '\0'
+        for fd in {3..60}; do
+            eval "exec $fd>&-"
+        done
+        exec tr -d '\0'
     ) <"$BATS_TEST_TMPDIR/out" >"$BATS_TEST_TMPDIR/lines" &
     READER=$!
     exec {OUT}>&-

@@ -21,11 +21,10 @@ static unsigned char field_delimiter(const struct astm_assembly *a)
 /* A record has ended at text.len, without its CR. */
 static enum astm_assembly_result record_ended(struct astm_assembly *a)
 {
-    const unsigned char *p = a->text.data + a->record;
     size_t n = a->text.len - a->record;
     if (!bytes_append(&a->text, "\r", 1))
         return ASTM_ASSEMBLY_MEMORY;
-    p = a->text.data + a->record;
+    const unsigned char *p = a->text.data + a->record;
     if (*p == 'H' && astm_is_header(p, n)) {
         if (a->record > a->base)
             return ASTM_ASSEMBLY_HEADED;
@@ -58,6 +57,18 @@ static bool take_line(struct astm_assembly *a, const unsigned char *text, size_t
     return a->text.len > a->record;
 }
 
+/* Bytes of the message that is open, with the CR that its last record will have at least. A header, or what may become
+ * one, counts for the message that it begins. */
+static size_t size_of(const struct astm_assembly *a)
+{
+    size_t n = a->text.len - a->record;
+    if (!n)
+        return a->text.len - a->base;
+    const unsigned char *p = a->text.data + a->record;
+    bool header = *p == 'H' && (n == 1 || astm_is_header(p, n));
+    return a->text.len - (header ? a->record : a->base) + 1;
+}
+
 size_t astm_assembly_push(struct astm_assembly *a, const unsigned char *text, size_t n, size_t limit,
                           enum astm_assembly_result *result)
 {
@@ -71,7 +82,7 @@ size_t astm_assembly_push(struct astm_assembly *a, const unsigned char *text, si
             break;
         }
         i += step;
-        if (a->text.len - a->base > limit)
+        if (size_of(a) > limit)
             *result = ASTM_ASSEMBLY_FULL;
         else if (ended)
             *result = record_ended(a);
@@ -89,7 +100,7 @@ struct astm_message astm_assembly_message(const struct astm_assembly *a, enum as
 {
     size_t end = result == ASTM_ASSEMBLY_HEADED ? a->record : a->text.len;
     return (struct astm_message){
-        .text = a->text.data + a->base,
+        .text = a->text.data ? a->text.data + a->base : (const unsigned char *)"",
         .len = end - a->base,
         .notes = a->notes.text.data ? (const char *)a->notes.text.data + a->notes_base : "",
         .notes_len = a->notes.text.len - a->notes_base,

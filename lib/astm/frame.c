@@ -31,7 +31,7 @@ bool astm_is_header(const unsigned char *p, size_t n)
 
 void astm_framer_init(struct astm_framer *f, enum astm_checksum convention, size_t max_text)
 {
-    *f = (struct astm_framer){.convention = convention, .max_text = max_text};
+    *f = (struct astm_framer){.convention = convention, .max_text = max_text < SIZE_MAX ? max_text : SIZE_MAX - 1};
 }
 
 static void reset(struct astm_framer *f)
@@ -44,27 +44,26 @@ static void reset(struct astm_framer *f)
     f->sum = f->digits = f->value = 0;
 }
 
-/* Copies a stretch of FN and text, as much of it as a frame may have. */
-static void store(struct astm_framer *f, const unsigned char *p, size_t n)
+static void copy(struct astm_framer *f, const unsigned char *p, size_t n)
 {
-    size_t room = f->max_text + 1 - f->text.len;
-    if (n > room) {
-        f->too_long = true;
-        n = room;
-    }
     if (!f->no_memory && !bytes_append(&f->text, p, n))
         f->too_long = f->no_memory = true;
 }
 
-/* Adds a stretch to FN and text; a first stretch stays where it is. */
+/* Adds a stretch to FN and text, as far as there is room; a first stretch stays where it is. */
 static void keep(struct astm_framer *f, const unsigned char *p, size_t n)
 {
+    size_t room = f->max_text + 1 - f->text.len;
     f->sum = (unsigned char)(f->sum + scan_sum(p, n));
-    if (!f->slice && !f->text.len && !f->no_memory) {
+    if (n > room) {
+        f->too_long = true;
+        n = room;
+    }
+    if (f->text.len || f->no_memory) {
+        copy(f, p, n);
+    } else {
         f->slice = p;
         f->slice_len = n;
-    } else {
-        store(f, p, n);
     }
 }
 
@@ -72,20 +71,9 @@ static void keep(struct astm_framer *f, const unsigned char *p, size_t n)
 static void stash(struct astm_framer *f)
 {
     if (f->slice)
-        store(f, f->slice, f->slice_len);
+        copy(f, f->slice, f->slice_len);
     f->slice = NULL;
     f->slice_len = 0;
-}
-
-/* FN and text, as much of it as a frame may have. */
-static const unsigned char *body_of(struct astm_framer *f, size_t *n)
-{
-    *n = f->slice ? f->slice_len : f->text.len;
-    if (*n > f->max_text + 1) {
-        f->too_long = true;
-        *n = f->max_text + 1;
-    }
-    return f->slice ? f->slice : f->text.data;
 }
 
 static unsigned char exclusive_or(const unsigned char *p, size_t n, unsigned char end)
@@ -120,31 +108,38 @@ static enum astm_checksum fitting(const unsigned char *body, size_t n, unsigned 
     return ASTM_CHECKSUM_NONE;
 }
 
+/* Sets what depends on the checksum; the convention AUTO, as long as nothing is learned, computes as STD does. */
 static void judge(struct astm_framer *f, struct astm_frame *frame, const unsigned char *body, size_t n)
 {
-    enum astm_checksum convention = f->convention;
-    if (convention == ASTM_CHECKSUM_AUTO) {
-        convention = fitting(body, n, f->sum, f->end, frame->given);
-        if (convention == ASTM_CHECKSUM_NONE) {
-            convention = ASTM_CHECKSUM_STD;
-        } else {
-            f->convention = convention;
-            frame->learned = convention != ASTM_CHECKSUM_STD;
-        }
+    bool sound = frame->number >= 0 && !frame->too_long;
+    enum astm_checksum fits = sound ? fitting(body, n, f->sum, f->end, frame->given) : ASTM_CHECKSUM_NONE;
+    if (f->convention == ASTM_CHECKSUM_AUTO && fits != ASTM_CHECKSUM_NONE) {
+        f->convention = fits;
+        frame->learned = fits != ASTM_CHECKSUM_STD;
     }
-    frame->computed = checksum(convention, body, n, f->sum, f->end);
-    frame->fits = ASTM_CHECKSUM_NONE;
-    bool right = convention == ASTM_CHECKSUM_NONE || frame->given == frame->computed;
-    if (!right)
-        frame->fits = fitting(body, n, f->sum, f->end, frame->given);
-    frame->good = right && frame->number >= 0 && !frame->too_long;
+    frame->computed = checksum(f->convention, body, n, f->sum, f->end);
+    bool right = f->convention == ASTM_CHECKSUM_NONE || frame->given == frame->computed;
+    frame->fits = right ? ASTM_CHECKSUM_NONE : fits;
+    frame->good = right && sound;
+}
+
+/* Whether the checksum is there: two digits, or one and CR. */
+static bool summed(const struct astm_framer *f)
+{
+    return f->digits == 2 || (f->digits && f->cr);
+}
+
+/* Whether nothing more than CR LF may be missing. */
+static bool ended(const struct astm_framer *f)
+{
+    return f->state == TAIL && (summed(f) || f->cr || f->convention == ASTM_CHECKSUM_NONE);
 }
 
 /* The frame has come to its end: fills the token. The text stays valid until the framer is fed again. */
 static void finish(struct astm_framer *f, struct astm_token *token)
 {
-    size_t n;
-    const unsigned char *body = body_of(f, &n);
+    const unsigned char *body = f->slice ? f->slice : f->text.data;
+    size_t n = f->slice ? f->slice_len : f->text.len;
     token->kind = ASTM_TOKEN_FRAME;
     token->offset = f->start;
     token->frame = (struct astm_frame){
@@ -153,8 +148,8 @@ static void finish(struct astm_framer *f, struct astm_token *token)
         .offset = f->start,
         .number = n && body[0] >= '0' && body[0] <= '7' ? body[0] - '0' : -1,
         .end = f->end,
-        .given = f->digits ? f->value : -1,
-        .unpadded = f->digits == 1,
+        .given = summed(f) ? f->value : -1,
+        .unpadded = f->digits == 1 && f->cr,
         .too_long = f->too_long,
         .no_memory = f->no_memory,
     };
@@ -166,7 +161,8 @@ static void cut(struct astm_framer *f, struct astm_token *token)
 {
     token->kind = ASTM_TOKEN_CUT;
     token->offset = f->start;
-    token->text = body_of(f, &token->len);
+    token->text = f->slice ? f->slice : f->text.data;
+    token->len = f->slice ? f->slice_len : f->text.len;
     f->state = OUTSIDE;
 }
 
@@ -218,7 +214,8 @@ static int hexadecimal(unsigned char c)
     return c >= '0' && c <= '9' ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/* Behind ETX or ETB: takes what belongs to the frame. */
+/* Behind ETX or ETB: takes what belongs to the frame, which EOT and ENQ cut off as long as its checksum is not there.
+ */
 static size_t tail(struct astm_framer *f, const unsigned char *p, size_t n, struct astm_token *token)
 {
     for (size_t i = 0; i < n; i++) {
@@ -228,6 +225,9 @@ static size_t tail(struct astm_framer *f, const unsigned char *p, size_t n, stru
             f->digits++;
         } else if (p[i] == ASTM_CR) {
             f->cr = true;
+        } else if (!ended(f) && (p[i] == ASTM_EOT || p[i] == ASTM_ENQ)) {
+            cut(f, token);
+            return i;
         } else {
             finish(f, token);
             return i + (p[i] == ASTM_LF);
@@ -240,7 +240,7 @@ size_t astm_framer_push(struct astm_framer *f, const unsigned char *bytes, size_
                         struct astm_token *token)
 {
     size_t taken = 0;
-    token->kind = ASTM_TOKEN_NONE;
+    *token = (struct astm_token){.kind = ASTM_TOKEN_NONE};
     if (f->state == OUTSIDE && f->text.data)
         bytes_free(&f->text);
     while (taken < n && token->kind == ASTM_TOKEN_NONE) {
@@ -260,21 +260,20 @@ size_t astm_framer_push(struct astm_framer *f, const unsigned char *bytes, size_
 
 int64_t astm_framer_deadline(const struct astm_framer *f)
 {
-    bool ended = f->state == TAIL && (f->digits == 2 || f->cr || f->convention == ASTM_CHECKSUM_NONE);
-    return ended ? f->heard + ASTM_TAIL_MS : INT64_MAX;
+    return ended(f) ? f->heard + ASTM_TAIL_MS : INT64_MAX;
 }
 
 void astm_framer_tick(struct astm_framer *f, int64_t now, struct astm_token *token)
 {
-    token->kind = ASTM_TOKEN_NONE;
+    *token = (struct astm_token){.kind = ASTM_TOKEN_NONE};
     if (now >= astm_framer_deadline(f))
         finish(f, token);
 }
 
 void astm_framer_eof(struct astm_framer *f, struct astm_token *token)
 {
-    token->kind = ASTM_TOKEN_NONE;
-    if (f->state == TAIL && (f->digits || f->cr || f->convention == ASTM_CHECKSUM_NONE))
+    *token = (struct astm_token){.kind = ASTM_TOKEN_NONE};
+    if (ended(f))
         finish(f, token);
     else if (f->state != OUTSIDE)
         cut(f, token);
@@ -300,7 +299,8 @@ bool astm_frame_build(struct bytes *out, unsigned number, const unsigned char *t
     unsigned char *p = out->data + start;
     *p++ = ASTM_STX;
     *p++ = (unsigned char)('0' + number % 8);
-    memcpy(p, text, n);
+    if (n)
+        memcpy(p, text, n);
     p += n;
     *p++ = end;
     if (convention != ASTM_CHECKSUM_NONE) {

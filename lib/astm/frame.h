@@ -3,8 +3,8 @@
  *     STX FN text ETB|ETX CS CS CR LF
  *
  * The framer is fed bytes in any pieces and the time; how they are split never changes the tokens, as long as the
- * time stands still. It refuses nothing: a token says what came and whether it is good; what follows from that is the
- * link machine's business. */
+ * time stands still (but a run of bytes outside frames comes as one TEXT or as several). It refuses nothing: a token
+ * says what came and whether it is good; what follows from that is the link machine's business. */
 #ifndef INSTLINK_ASTM_FRAME_H
 #define INSTLINK_ASTM_FRAME_H
 
@@ -35,7 +35,7 @@ enum astm_checksum {
     ASTM_CHECKSUM_STX,    /* the sum begins with STX */
     ASTM_CHECKSUM_XOR,    /* exclusive or from FN to ETX/ETB */
     ASTM_CHECKSUM_NONE,   /* there is none, or it is not looked at */
-    ASTM_CHECKSUM_AUTO,   /* the first of the first four that fits, and then that one for the rest of the connection */
+    ASTM_CHECKSUM_AUTO,   /* the first of the first four that fits a frame, and then that one for good */
 };
 
 /* The name as options and notes write it: std, noterm, stx, xor, none, auto. */
@@ -46,18 +46,19 @@ bool astm_checksum_parse(const char *name, enum astm_checksum *convention);
 
 /* A frame that has come to its end. */
 struct astm_frame {
-    const unsigned char *text; /* between FN and ETX/ETB; valid until the framer is fed again */
+    const unsigned char
+        *text; /* between FN and ETX/ETB, in what was pushed or in the framer; valid until either goes */
     size_t len;
-    uint64_t offset;       /* of its STX in the stream */
-    int number;            /* 0 to 7; -1 when FN is no such digit */
-    unsigned char end;     /* ASTM_ETX or ASTM_ETB */
-    int given;             /* the checksum that came, 0 to 255; -1 when none came */
-    unsigned char computed; /* the checksum by the convention in force */
-    bool good;             /* number, checksum and length are all right */
-    bool too_long;         /* more than max_text; the text is cut */
-    bool no_memory;        /* the text is cut for want of memory */
-    bool unpadded;         /* the checksum came as one digit */
-    bool learned;          /* this frame taught --checksum auto its convention */
+    uint64_t offset;         /* of its STX in the stream */
+    int number;              /* 0 to 7; -1 when FN is no such digit */
+    unsigned char end;       /* ASTM_ETX or ASTM_ETB */
+    int given;               /* the checksum that came, 0 to 255; -1 when none came */
+    unsigned char computed;  /* the checksum by the convention in force */
+    bool good;               /* number, checksum and length are all right */
+    bool too_long;           /* more than max_text; the text is cut */
+    bool no_memory;          /* the text is cut for want of memory */
+    bool unpadded;           /* the checksum came as one digit */
+    bool learned;            /* this frame taught --checksum auto its convention */
     enum astm_checksum fits; /* not good by its checksum: a convention by which it would be; else NONE */
 };
 
@@ -68,16 +69,16 @@ enum astm_token_kind {
     ASTM_TOKEN_ACK,
     ASTM_TOKEN_NAK,
     ASTM_TOKEN_FRAME,
-    ASTM_TOKEN_CUT,  /* a frame was begun, then STX, EOT, ENQ or the end of the stream came: there is no frame */
+    ASTM_TOKEN_CUT,  /* a frame was begun, then STX, or before its checksum EOT, ENQ or the stream's end: no frame */
     ASTM_TOKEN_TEXT, /* bytes outside frames: noise, or records without framing */
 };
 
 struct astm_token {
     enum astm_token_kind kind;
-    uint64_t offset;         /* of its first byte in the stream */
-    struct astm_frame frame; /* FRAME */
+    uint64_t offset;           /* of its first byte in the stream */
+    struct astm_frame frame;   /* FRAME */
     const unsigned char *text; /* TEXT: a slice of what was pushed; CUT: what there was of the frame, with FN */
-    size_t len;
+    size_t len;                /* of text, else 0 */
 };
 
 struct astm_framer {
@@ -104,7 +105,7 @@ size_t astm_framer_push(struct astm_framer *f, const unsigned char *bytes, size_
 /* When the framer wants astm_framer_tick, in ms; INT64_MAX when it waits for bytes alone. */
 int64_t astm_framer_deadline(const struct astm_framer *f);
 
-/* Ends a frame whose CR LF is late. */
+/* Ends a frame whose CR LF is late; token->kind is NONE when there is none. */
 void astm_framer_tick(struct astm_framer *f, int64_t now, struct astm_token *token);
 
 /* The stream has ended: a frame whose checksum has come is a FRAME, any other that is open is CUT. */
@@ -116,7 +117,8 @@ bool astm_framer_inside(const struct astm_framer *f);
 /* Releases the storage and forgets an open frame; what --checksum auto has learned stays. */
 void astm_framer_free(struct astm_framer *f);
 
-/* Appends a frame. number is taken modulo 8; end is ASTM_ETX or ASTM_ETB. False when memory is exhausted. */
+/* Appends a frame; AUTO is STD. number is taken modulo 8; end is ASTM_ETX or ASTM_ETB. False when memory is exhausted.
+ */
 bool astm_frame_build(struct bytes *out, unsigned number, const unsigned char *text, size_t n, unsigned char end,
                       enum astm_checksum convention);
 

@@ -7,30 +7,38 @@
 #include <stdio.h>
 
 enum {
-    VERDICT_MARGIN_MS = 3000,       /* a verdict is awaited that much less than a reply */
-    RETRY_MS = 2000,                /* a refusal that may be mended goes no sooner after its frame */
-    PROOF_MS = 10000,               /* going on within it proves that our ACK has arrived */
-    FREE_MS = 15000,                /* the line is left free after a receiver interrupt */
-    SILENCE_MS = 2000,              /* ends an unframed message */
-    DRIP_MS_PER_BYTE = 20,          /* 50 bytes a second */
-    DRIP_MAX_MS = 30 * 60 * 1000,   /* however steadily a message drips */
-    TRIES = 6,                      /* of one frame */
+    VERDICT_MARGIN_MS = 3000,     /* a verdict is awaited that much less than a reply */
+    RETRY_MS = 2000,              /* a refusal that may be mended goes no sooner after its frame */
+    HASTY_MS = 1000,              /* a sender that gives up waiting for our answer has waited longer than that */
+    PATIENCE_MS = 15000,          /* a sender waits that long for an answer, or longer if our own wait is */
+    PROOF_MS = 10000,             /* going on within it proves that our ACK has arrived */
+    FREE_MS = 15000,              /* the line is left free after a receiver interrupt */
+    SILENCE_MS = 2000,            /* ends an unframed message */
+    DRIP_MS_PER_BYTE = 20,        /* 50 bytes a second */
+    DRIP_MAX_MS = 30 * 60 * 1000, /* however steadily a message drips */
+    TRIES = 6,                    /* of one frame */
+    OWED_MOST = 2,                /* messages without L that are kept for the sender; then its frames have to wait */
+    OUT_MOST = 128 << 10,         /* bytes waiting to be sent, past which none are taken */
+    NO_NUMBER = 8,                /* stands for the number of a frame that has none */
 };
 
+/* clang-format off */
 enum state { NEUTRAL, BIDDING, SENDING, RECEIVING, OWING, HOLDING, REFUSING, BARE, PAUSED, STATES };
 
 enum input {
     NOTHING,
-    ENQ, ENQ_BUSY, EOT, ACK, NAK,          /* from the wire; BUSY: a message of ours to hand over is overdue */
-    HEADER, NEXT, REPEAT, WRONG, DAMAGED,  /* a frame: 1 with H out of nowhere, the next, the last, out of turn, bad */
-    BARE_H, BARE_TEXT, CONTROL,            /* outside frames: H and a delimiter, records, a control byte */
-    LATE, LOST,                            /* the state's deadline, the connection */
-    BID,                                   /* there is something to send, and the line is free */
-    VERDICT, SETTLED,                      /* of the hand-over: on the message offered; on one that is owed */
-    TAKEN, OFFERED, TURNED_DOWN, SPOILED, EMPTY, /* follow from actions */
-    FINISHED, GIVEN_UP,
+    ENQ, ENQ_BUSY, EOT, ACK, NAK,         /* from the wire; BUSY: a message of ours to hand over is overdue */
+    HEADER, NEXT, REPEAT, WRONG, DAMAGED, /* a frame: 1 with H out of nowhere, the next, the last, out of turn, bad */
+    BARE_H, BARE_TEXT, CONTROL,           /* outside frames: H and a delimiter, records, a control byte */
+    LATE, LOST,                           /* the state's deadline, the connection */
+    BID,                                  /* there is something to send, and the line is free */
+    VERDICT, SETTLED,                     /* of the hand-over: on the message offered; on one that is owed */
+    /* these follow from actions */
+    TAKEN, OFFERED, TURNED_DOWN, SPOILED, /* the frame is good, ends a message, is refused for now, for good */
+    EMPTY, FINISHED, GIVEN_UP,            /* there are no more records, no more frames, no more tries */
     INPUTS,
 };
+/* clang-format on */
 
 /* What one input carries. */
 struct arrival {
@@ -40,116 +48,34 @@ struct arrival {
     int64_t now;
 };
 
-/* An action returns the input that follows from it, or NOTHING. */
+/* What an input does in a state; the table of all is rules[], behind the actions that it names. An action returns the
+ * input that follows from it, or NOTHING. */
 struct rule {
     enum input (*act)(struct astm_link *, struct arrival *);
     enum state next;
 };
 
-static enum input welcome(struct astm_link *, struct arrival *), busy(struct astm_link *, struct arrival *),
-    start_over(struct astm_link *, struct arrival *), unannounced(struct astm_link *, struct arrival *),
-    stray(struct astm_link *, struct arrival *), take(struct astm_link *, struct arrival *),
-    acknowledge(struct astm_link *, struct arrival *), repeat(struct astm_link *, struct arrival *),
-    out_of_turn(struct astm_link *, struct arrival *), damaged(struct astm_link *, struct arrival *),
-    refuse(struct astm_link *, struct arrival *), spoil(struct astm_link *, struct arrival *),
-    silent(struct astm_link *, struct arrival *), vanished(struct astm_link *, struct arrival *),
-    terminate(struct astm_link *, struct arrival *), await(struct astm_link *, struct arrival *),
-    resume(struct astm_link *, struct arrival *), hold(struct astm_link *, struct arrival *),
-    take_back(struct astm_link *, struct arrival *), bid(struct astm_link *, struct arrival *),
-    first_frame(struct astm_link *, struct arrival *), next_frame(struct astm_link *, struct arrival *),
-    same_frame(struct astm_link *, struct arrival *), finish(struct astm_link *, struct arrival *),
-    give_up(struct astm_link *, struct arrival *), no_reply(struct astm_link *, struct arrival *),
-    held_off(struct astm_link *, struct arrival *), contention(struct astm_link *, struct arrival *),
-    yield_line(struct astm_link *, struct arrival *), interrupted(struct astm_link *, struct arrival *),
-    cut_off(struct astm_link *, struct arrival *), bare_take(struct astm_link *, struct arrival *),
-    bare_close(struct astm_link *, struct arrival *), bare_drop(struct astm_link *, struct arrival *),
-    unpause(struct astm_link *, struct arrival *), rest_of_bare(struct astm_link *, struct arrival *);
-
-/* LIS01 on one screen. Two rules: the action runs, then the state becomes `next`; an input that the action returned is
- * looked up in the new state. What is not in the table is ignored. */
-static const struct rule rules[STATES][INPUTS] = {
-    /* nobody has the line */
-    [NEUTRAL][ENQ] = {welcome, RECEIVING},
-    [NEUTRAL][ENQ_BUSY] = {busy, NEUTRAL},
-    [NEUTRAL][HEADER] = {unannounced, RECEIVING},
-    [NEUTRAL][WRONG] = {stray, NEUTRAL},
-    [NEUTRAL][BARE_H] = {bare_take, BARE},
-    [NEUTRAL][BID] = {bid, BIDDING},
-    [NEUTRAL][LATE] = {silent, NEUTRAL},
-    /* we have sent ENQ */
-    [BIDDING][ACK] = {first_frame, SENDING},
-    [BIDDING][NAK] = {held_off, NEUTRAL},
-    [BIDDING][ENQ] = {contention, NEUTRAL},
-    [BIDDING][ENQ_BUSY] = {contention, NEUTRAL},
-    [BIDDING][LATE] = {no_reply, NEUTRAL},
-    [BIDDING][LOST] = {cut_off, NEUTRAL},
-    /* we have sent a frame */
-    [SENDING][ACK] = {next_frame, SENDING},
-    [SENDING][FINISHED] = {finish, NEUTRAL},
-    [SENDING][NAK] = {same_frame, SENDING},
-    [SENDING][GIVEN_UP] = {give_up, NEUTRAL},
-    [SENDING][EOT] = {interrupted, NEUTRAL},
-    [SENDING][ENQ] = {yield_line, NEUTRAL},
-    [SENDING][ENQ_BUSY] = {yield_line, NEUTRAL},
-    [SENDING][LATE] = {no_reply, NEUTRAL},
-    [SENDING][LOST] = {cut_off, NEUTRAL},
-    /* we wait for a frame */
-    [RECEIVING][ENQ] = {start_over, RECEIVING},
-    [RECEIVING][ENQ_BUSY] = {busy, NEUTRAL},
-    [RECEIVING][EOT] = {terminate, NEUTRAL},
-    [RECEIVING][NEXT] = {take, RECEIVING},
-    [RECEIVING][TAKEN] = {acknowledge, RECEIVING},
-    [RECEIVING][OFFERED] = {await, OWING},
-    [RECEIVING][TURNED_DOWN] = {hold, HOLDING},
-    [RECEIVING][REPEAT] = {repeat, RECEIVING},
-    [RECEIVING][WRONG] = {out_of_turn, RECEIVING},
-    [RECEIVING][DAMAGED] = {damaged, RECEIVING},
-    [RECEIVING][SPOILED] = {spoil, REFUSING},
-    [RECEIVING][LATE] = {silent, NEUTRAL},
-    [RECEIVING][LOST] = {vanished, NEUTRAL},
-    /* we owe an answer: the verdict on a message that ended in the frame */
-    [OWING][VERDICT] = {resume, RECEIVING},
-    [OWING][LATE] = {take_back, RECEIVING},
-    [OWING][ENQ] = {start_over, RECEIVING},
-    [OWING][ENQ_BUSY] = {busy, NEUTRAL},
-    [OWING][LOST] = {vanished, NEUTRAL},
-    /* we owe a refusal, and hold it back a while */
-    [HOLDING][LATE] = {take_back, RECEIVING},
-    [HOLDING][ENQ] = {start_over, RECEIVING},
-    [HOLDING][ENQ_BUSY] = {busy, NEUTRAL},
-    [HOLDING][LOST] = {vanished, NEUTRAL},
-    /* the message is spoiled; the sender has to begin again */
-    [REFUSING][NEXT] = {refuse, REFUSING},
-    [REFUSING][REPEAT] = {refuse, REFUSING},
-    [REFUSING][WRONG] = {refuse, REFUSING},
-    [REFUSING][DAMAGED] = {damaged, REFUSING},
-    [REFUSING][ENQ] = {start_over, RECEIVING},
-    [REFUSING][ENQ_BUSY] = {busy, NEUTRAL},
-    [REFUSING][EOT] = {terminate, NEUTRAL},
-    [REFUSING][LATE] = {silent, NEUTRAL},
-    [REFUSING][LOST] = {vanished, NEUTRAL},
-    /* records come without frames */
-    [BARE][BARE_TEXT] = {bare_take, BARE},
-    [BARE][CONTROL] = {bare_close, BARE},
-    [BARE][LATE] = {bare_close, BARE},
-    [BARE][LOST] = {bare_close, BARE},
-    [BARE][SPOILED] = {bare_drop, NEUTRAL},
-    [BARE][EMPTY] = {rest_of_bare, NEUTRAL},
-    [BARE][OFFERED] = {await, PAUSED},
-    [PAUSED][SETTLED] = {unpause, BARE},
-};
-
 static const char *const notice_names[ASTM_NOTICES] = {
-    [ASTM_NOTICE_BAD_CHECKSUM] = "bad-checksum", [ASTM_NOTICE_MALFORMED] = "malformed-frame",
-    [ASTM_NOTICE_WRONG_NUMBER] = "wrong-number", [ASTM_NOTICE_SPOILED] = "spoiled",
-    [ASTM_NOTICE_REPEAT] = "repeat",             [ASTM_NOTICE_ODD_NUMBER] = "frame-number",
-    [ASTM_NOTICE_LEARNED] = "checksum-learned",  [ASTM_NOTICE_NO_ENQ] = "no-enq",
-    [ASTM_NOTICE_NOISE] = "noise",               [ASTM_NOTICE_CUT] = "cut-frame",
-    [ASTM_NOTICE_STRAY_FRAME] = "stray-frame",   [ASTM_NOTICE_DROPPED] = "dropped",
-    [ASTM_NOTICE_LOST] = "lost",                 [ASTM_NOTICE_NOT_HANDED] = "not-handed-over",
-    [ASTM_NOTICE_BUSY] = "busy",                 [ASTM_NOTICE_CONTENTION] = "contention",
-    [ASTM_NOTICE_NO_REPLY] = "no-reply",         [ASTM_NOTICE_REFUSED] = "refused",
-    [ASTM_NOTICE_INTERRUPTED] = "interrupted",   [ASTM_NOTICE_NO_MEMORY] = "no-memory",
+    [ASTM_NOTICE_BAD_CHECKSUM] = "bad-checksum",
+    [ASTM_NOTICE_MALFORMED] = "malformed-frame",
+    [ASTM_NOTICE_WRONG_NUMBER] = "wrong-number",
+    [ASTM_NOTICE_SPOILED] = "spoiled",
+    [ASTM_NOTICE_REPEAT] = "repeat",
+    [ASTM_NOTICE_ODD_NUMBER] = "frame-number",
+    [ASTM_NOTICE_LEARNED] = "checksum-learned",
+    [ASTM_NOTICE_NO_ENQ] = "no-enq",
+    [ASTM_NOTICE_NOISE] = "noise",
+    [ASTM_NOTICE_CUT] = "cut-frame",
+    [ASTM_NOTICE_STRAY_FRAME] = "stray-frame",
+    [ASTM_NOTICE_DROPPED] = "dropped",
+    [ASTM_NOTICE_LOST] = "lost",
+    [ASTM_NOTICE_NOT_HANDED] = "not-handed-over",
+    [ASTM_NOTICE_BUSY] = "busy",
+    [ASTM_NOTICE_CONTENTION] = "contention",
+    [ASTM_NOTICE_NO_REPLY] = "no-reply",
+    [ASTM_NOTICE_REFUSED] = "refused",
+    [ASTM_NOTICE_INTERRUPTED] = "interrupted",
+    [ASTM_NOTICE_NO_MEMORY] = "no-memory",
 };
 
 const char *astm_notice_name(enum astm_notice notice)
@@ -201,7 +127,7 @@ static void watch(struct astm_link *l, const char *event, bool sent, const struc
     struct astm_wire wire = {.event = event, .sent = sent};
     if (token) {
         wire.offset = token->offset;
-        wire.len = token->kind == ASTM_TOKEN_CUT || token->kind == ASTM_TOKEN_TEXT ? token->len : 0;
+        wire.len = token->len;
         wire.frame = token->kind == ASTM_TOKEN_FRAME ? &token->frame : NULL;
     }
     l->observer.wire(l->observer.context, &wire);
@@ -232,7 +158,7 @@ static void forget_session(struct astm_link *l)
     l->began = 0;
     l->drip = 0;
     l->wrong = 0;
-    l->refused = l->later = l->cut_owed = l->nak_last = false;
+    l->refused = l->later = l->cut_owed = l->cut_known = l->nak_last = l->stopped = l->hasty = false;
     l->unproven = 0;
     l->last.number = -1;
     l->expected = 1;
@@ -242,26 +168,52 @@ static void forget_session(struct astm_link *l)
 static void drop(struct astm_link *l, const char *why)
 {
     if (astm_assembly_open(&l->assembly))
-        tell(l, ASTM_NOTICE_DROPPED, "an incomplete message of %zu bytes was dropped: %s",
+        tell(l, ASTM_NOTICE_DROPPED, "an incomplete message of %zu bytes: %s",
              l->assembly.text.len - l->assembly.base, why);
     forget_session(l);
 }
 
-/* Likewise, where the message may be in the hand-over's hands already. */
+/* Likewise; and where an answer is owed it will not come, whatever becomes of the message in the hand-over. */
 static void abandon(struct astm_link *l, const char *why)
 {
-    if (l->state == OWING || l->state == HOLDING)
+    if (l->state == OWING || l->state == HOLDING) {
+        tell(l, ASTM_NOTICE_NOT_HANDED, "frame %d gets no answer: %s before its message was handed over",
+             l->taking.number, why);
         forget_session(l);
-    else
+    } else {
         drop(l, why);
+    }
 }
 
-/* The sender has gone on in time: our last ACK has arrived. */
-static void prove(struct astm_link *l, int64_t now)
+/* Our last answer to a frame is a refusal. */
+static void deny(struct astm_link *l, int number)
 {
-    if (l->unproven && now - l->acked <= PROOF_MS && l->observer.acknowledged)
+    l->nak_last = true;
+    l->nak_number = number;
+    put(l, ASTM_NAK);
+}
+
+/* Whether EOT now tells that our last ACK has arrived: it comes soon after it, and too soon for a sender that has
+ * waited for it in vain, which a late verdict leaves little time for. */
+static bool is_timely(const struct astm_link *l, int64_t now)
+{
+    int64_t patience = l->config->reply_ms > PATIENCE_MS ? l->config->reply_ms : PATIENCE_MS;
+    return now - l->acked <= PROOF_MS && now - l->arrived < patience - patience / 10;
+}
+
+/* The sender has gone on; in time: our last ACK has arrived. */
+static void prove(struct astm_link *l, bool in_time)
+{
+    if (l->unproven && in_time && l->observer.acknowledged)
         l->observer.acknowledged(l->observer.context, l->unproven_from, l->unproven, true);
     l->unproven = 0;
+}
+
+/* How long a verdict is awaited: less than the sender waits for our answer. */
+static int64_t verdict_ms(const struct astm_link *l)
+{
+    int64_t reply = l->config->reply_ms;
+    return reply > VERDICT_MARGIN_MS ? reply - VERDICT_MARGIN_MS : reply / 2;
 }
 
 static size_t limit_of(const struct astm_link *l)
@@ -284,15 +236,23 @@ static enum input offer(struct astm_link *l, enum astm_assembly_result result, b
     return OFFERED;
 }
 
-/* A message past --max-message is spoiled; one that memory is lacking for may succeed later. */
+/* Says why a message is refused. True: for want of memory, which may be mended. */
+static bool lacks_memory(struct astm_link *l, enum astm_assembly_result result)
+{
+    bool lacking = result == ASTM_ASSEMBLY_MEMORY || limit_of(l) < l->config->max_message;
+    if (lacking)
+        tell(l, ASTM_NOTICE_NO_MEMORY, "a message is refused: there is no memory for it now");
+    else
+        tell(l, ASTM_NOTICE_SPOILED, "a message of more than %zu bytes is refused: --max-message", limit_of(l));
+    return lacking;
+}
+
 static enum input over_limit(struct astm_link *l, enum astm_assembly_result result)
 {
-    if (result == ASTM_ASSEMBLY_MEMORY || limit_of(l) < l->config->max_message) {
-        tell(l, ASTM_NOTICE_NO_MEMORY, "a message of more than %zu bytes is refused: no memory for it now", limit_of(l));
+    if (lacks_memory(l, result)) {
         l->refused = l->later = true;
         return TURNED_DOWN;
     }
-    tell(l, ASTM_NOTICE_SPOILED, "a message of more than %zu bytes is refused: --max-message", limit_of(l));
     put(l, ASTM_NAK);
     return SPOILED;
 }
@@ -302,14 +262,12 @@ static enum input take_text(struct astm_link *l, const unsigned char *text, size
 {
     enum astm_assembly_result result;
     size_t taken = astm_assembly_push(&l->assembly, text, n, limit_of(l), &result);
+    if (result == ASTM_ASSEMBLY_MORE && l->taking.end == ASTM_ETX)
+        result = astm_assembly_end_record(&l->assembly);
     if (result == ASTM_ASSEMBLY_FULL || result == ASTM_ASSEMBLY_MEMORY)
         return over_limit(l, result);
-    if (result == ASTM_ASSEMBLY_MORE && l->frame_end == ASTM_ETX)
-        result = astm_assembly_end_record(&l->assembly);
     if (result == ASTM_ASSEMBLY_MORE)
         return l->refused ? TURNED_DOWN : TAKEN;
-    if (result == ASTM_ASSEMBLY_MEMORY)
-        return over_limit(l, result);
     if (taken < n && !l->rest.len && !bytes_append(&l->rest, text + taken, n - taken))
         return over_limit(l, ASTM_ASSEMBLY_MEMORY);
     l->rest_at = l->rest.len - (n - taken);
@@ -330,8 +288,8 @@ static enum input welcome(struct astm_link *l, struct arrival *a)
 
 static enum input busy(struct astm_link *l, struct arrival *a)
 {
-    abandon(l, "a new ENQ");
-    l->heard = a->now;
+    (void)a;
+    abandon(l, "the sender started over");
     tell(l, ASTM_NOTICE_BUSY, "ENQ answered with NAK: an earlier message is not handed over yet");
     put(l, ASTM_NAK);
     return NOTHING;
@@ -339,8 +297,7 @@ static enum input busy(struct astm_link *l, struct arrival *a)
 
 static enum input start_over(struct astm_link *l, struct arrival *a)
 {
-    abandon(l, "a new ENQ");
-    astm_framer_free(&l->framer);
+    abandon(l, "the sender started over");
     return welcome(l, a);
 }
 
@@ -376,26 +333,38 @@ static void note_frame(struct astm_link *l, const struct astm_frame *frame)
     }
 }
 
+/* Whether the frame is H of another message, where one that we refused before it would have gone on. */
+static bool another_begins(const struct astm_link *l, const struct astm_frame *frame)
+{
+    return l->nak_last && frame->number != l->expected && frame->number != l->nak_number &&
+           astm_is_header(frame->text, frame->len);
+}
+
 static enum input take(struct astm_link *l, struct arrival *a)
 {
     const struct astm_frame *frame = &a->token->frame;
-    prove(l, a->now);
+    prove(l, a->now - l->acked <= PROOF_MS);
+    if (another_begins(l, frame))
+        drop(l, "the sender did not heed our refusal, and began the next one");
     astm_assembly_begin(&l->assembly);
     note_frame(l, frame);
     l->wrong = 0;
-    l->refused = l->later = l->cut_owed = false;
+    l->refused = l->later = l->cut_owed = l->hasty = false;
+    l->headed = astm_is_header(frame->text, frame->len);
     l->first_ticket = l->ticket + 1;
     l->rest.len = 0;
-    l->frame_end = frame->end;
-    l->number = frame->number;
     l->arrived = a->now;
+    if (l->owed >= OWED_MOST) {
+        l->refused = l->later = true;
+        return TURNED_DOWN;
+    }
     return take_text(l, frame->text, frame->len);
 }
 
 static enum input await(struct astm_link *l, struct arrival *a)
 {
-    int64_t reply = l->config->reply_ms;
-    l->due = a->now + (reply > VERDICT_MARGIN_MS ? reply - VERDICT_MARGIN_MS : reply / 2);
+    (void)a;
+    l->due = l->arrived + verdict_ms(l);
     return NOTHING;
 }
 
@@ -404,6 +373,8 @@ static enum input resume(struct astm_link *l, struct arrival *a)
 {
     (void)a;
     astm_assembly_next(&l->assembly, (enum astm_assembly_result)l->result);
+    l->began = 0;
+    l->drip = 0;
     if (l->rest_at == l->rest.len)
         return take_text(l, (const unsigned char *)"", 0);
     return take_text(l, l->rest.data + l->rest_at, l->rest.len - l->rest_at);
@@ -429,25 +400,26 @@ static enum input acknowledge(struct astm_link *l, struct arrival *a)
     bytes_free(&l->rest);
     restart_clocks(l, a->now);
     l->last = l->taking;
-    l->expected = (l->number + 1) % 8;
+    l->expected = (l->taking.number + 1) % 8;
+    l->acked = a->now;
+    l->nak_last = l->cut_known = false;
     if (l->ticket >= l->first_ticket) {
         l->unproven = l->ticket;
         l->unproven_from = l->first_ticket;
         if (l->observer.acknowledged)
             l->observer.acknowledged(l->observer.context, l->unproven_from, l->unproven, false);
     }
-    l->acked = a->now;
-    l->nak_last = false;
-    bool interrupt = l->config->interrupt && l->sending.len;
-    if (interrupt)
-        tell(l, ASTM_NOTICE_INTERRUPTED, "frame %d answered with EOT: we have something to send", l->number);
-    put(l, interrupt ? ASTM_EOT : ASTM_ACK);
+    l->stopped = l->config->interrupt && l->sending.len;
+    if (l->stopped)
+        tell(l, ASTM_NOTICE_INTERRUPTED, "frame %d answered with EOT: we have something to send", l->taking.number);
+    put(l, l->stopped ? ASTM_EOT : ASTM_ACK);
     return NOTHING;
 }
 
 static enum input hold(struct astm_link *l, struct arrival *a)
 {
-    l->due = l->later && l->arrived + RETRY_MS > a->now ? l->arrived + RETRY_MS : a->now;
+    int64_t wait = verdict_ms(l) < RETRY_MS ? verdict_ms(l) : RETRY_MS;
+    l->due = l->later ? l->arrived + wait : a->now;
     return l->due <= a->now ? LATE : NOTHING;
 }
 
@@ -455,20 +427,20 @@ static enum input hold(struct astm_link *l, struct arrival *a)
 static enum input take_back(struct astm_link *l, struct arrival *a)
 {
     astm_assembly_rollback(&l->assembly, !l->cut_owed);
+    l->cut_known = l->headed && l->last.end == ASTM_ETX && astm_assembly_open(&l->assembly);
     bytes_free(&l->rest);
     restart_clocks(l, a->now);
-    tell(l, ASTM_NOTICE_NOT_HANDED, "frame %d refused: its message is not handed over", l->number);
-    l->nak_last = true;
-    put(l, ASTM_NAK);
+    tell(l, ASTM_NOTICE_NOT_HANDED, "frame %d refused: its message is not handed over", l->taking.number);
+    deny(l, l->taking.number);
     return NOTHING;
 }
 
 static enum input repeat(struct astm_link *l, struct arrival *a)
 {
+    tell(l, ASTM_NOTICE_REPEAT, "frame %d came again: acknowledged, not stored twice", a->token->frame.number);
     l->wrong = 0;
     l->heard = a->now;
-    tell(l, ASTM_NOTICE_REPEAT, "frame %d came again: acknowledged, not stored twice", a->token->frame.number);
-    l->acked = a->now;
+    l->arrived = l->acked = a->now;
     l->nak_last = false;
     put(l, ASTM_ACK);
     return NOTHING;
@@ -479,30 +451,37 @@ static enum input out_of_turn(struct astm_link *l, struct arrival *a)
     l->heard = a->now;
     tell(l, ASTM_NOTICE_WRONG_NUMBER, "frame %d at offset %llu refused: %d is due", a->token->frame.number,
          (unsigned long long)a->token->offset, l->expected);
-    l->nak_last = true;
-    put(l, ASTM_NAK);
+    deny(l, a->token->frame.number);
     if (++l->wrong < 2)
         return NOTHING;
     tell(l, ASTM_NOTICE_SPOILED, "two frames in a row are out of turn: refused until the sender begins again");
     return SPOILED;
 }
 
-static enum input damaged(struct astm_link *l, struct arrival *a)
+static void tell_damage(struct astm_link *l, const struct astm_frame *f)
 {
-    const struct astm_frame *f = &a->token->frame;
-    l->heard = a->now;
+    unsigned long long offset = f->offset;
+    bool fits = f->fits != ASTM_CHECKSUM_NONE;
     if (f->too_long || f->number < 0)
-        tell(l, ASTM_NOTICE_MALFORMED, "a frame at offset %llu refused: %s", (unsigned long long)f->offset,
+        tell(l, ASTM_NOTICE_MALFORMED, "a frame at offset %llu refused: %s", offset,
              f->no_memory  ? "no memory for it"
              : f->too_long ? "more text than a frame may have"
                            : "no frame number");
+    else if (f->given < 0)
+        tell(l, ASTM_NOTICE_BAD_CHECKSUM, "frame %d at offset %llu refused: no checksum given, computed %02X",
+             f->number, offset, (unsigned)f->computed);
     else
-        tell(l, ASTM_NOTICE_BAD_CHECKSUM, "frame %d at offset %llu refused: checksum given %02X, computed %02X%s%s%s",
-             f->number, (unsigned long long)f->offset, f->given < 0 ? 0U : (unsigned)f->given, (unsigned)f->computed,
-             f->given < 0 ? " (none was given)" : "", f->fits == ASTM_CHECKSUM_NONE ? "" : "; it would fit --checksum ",
-             f->fits == ASTM_CHECKSUM_NONE ? "" : astm_checksum_name(f->fits));
-    l->nak_last = true;
-    put(l, ASTM_NAK);
+        tell(l, ASTM_NOTICE_BAD_CHECKSUM, "frame %d at offset %llu refused: checksum given %02X, computed %02X%s%s",
+             f->number, offset, (unsigned)f->given, (unsigned)f->computed, fits ? "; it would fit --checksum " : "",
+             fits ? astm_checksum_name(f->fits) : "");
+}
+
+static enum input damaged(struct astm_link *l, struct arrival *a)
+{
+    int number = a->token->frame.number;
+    l->heard = a->now;
+    tell_damage(l, &a->token->frame);
+    deny(l, number < 0 ? NO_NUMBER : number);
     return NOTHING;
 }
 
@@ -533,62 +512,86 @@ static enum input vanished(struct astm_link *l, struct arrival *a)
 {
     (void)a;
     abandon(l, "the connection was lost");
+    return LOST;
+}
+
+/* The sender waits for our answer no longer: it would be taken for that to its next ENQ. */
+static enum input withdrawn(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    abandon(l, "the sender gave up");
     return NOTHING;
 }
 
-/* EOT is never answered. A message without L is whole when our ACK of an ETX frame is not refuted. */
+/* Whether EOT now ends a message without L: right after our ACK of an ETX frame, or in place of another H. Else there
+ * would be more of it, and the sender will send it again. */
+static bool is_whole(const struct astm_link *l, int64_t now)
+{
+    bool acked = l->last.number >= 0 && l->last.end == ASTM_ETX && !l->nak_last && !l->stopped;
+    return astm_assembly_open(&l->assembly) && (l->cut_known || (acked && is_timely(l, now)));
+}
+
+/* EOT is never answered. */
 static enum input terminate(struct astm_link *l, struct arrival *a)
 {
-    bool in_time = l->last.number >= 0 && l->last.end == ASTM_ETX && a->now - l->acked <= PROOF_MS && !l->nak_last;
-    prove(l, a->now);
-    if (astm_assembly_open(&l->assembly) && in_time && l->state == RECEIVING) {
+    bool whole = is_whole(l, a->now);
+    prove(l, is_timely(l, a->now));
+    if (whole)
         offer(l, ASTM_ASSEMBLY_MORE, true);
-        return NOTHING;
-    }
-    drop(l, "EOT came before its L record, and not right after our ACK of an ETX frame");
+    else
+        drop(l, "EOT came before its L record, and not right after our ACK of an ETX frame");
     return NOTHING;
 }
 
 /* ---- records without frames ---- */
 
-static enum input bare_take(struct astm_link *l, struct arrival *a)
+static enum input offer_bare(struct astm_link *l, enum astm_assembly_result result)
 {
-    if (!astm_assembly_open(&l->assembly))
-        note(l, "unframed the records came without frames");
-    enum astm_assembly_result result;
-    a->taken = astm_assembly_push(&l->assembly, a->text, a->len, limit_of(l), &result);
-    l->heard = a->now;
-    l->due = a->now + SILENCE_MS;
-    if (result == ASTM_ASSEMBLY_MORE)
-        return NOTHING;
-    if (result == ASTM_ASSEMBLY_FULL || result == ASTM_ASSEMBLY_MEMORY) {
-        a->taken = a->len;
-        return SPOILED;
-    }
     enum input input = offer(l, result, true);
     l->event.message.framed = false;
     return input;
+}
+
+static enum input bare_begin(struct astm_link *l, struct arrival *a)
+{
+    (void)a;
+    forget_session(l);
+    l->skipping = false;
+    note(l, "unframed the records came without frames");
+    return BARE_TEXT;
+}
+
+static enum input bare_take(struct astm_link *l, struct arrival *a)
+{
+    enum astm_assembly_result result;
+    a->taken = astm_assembly_push(&l->assembly, a->text, a->len, limit_of(l), &result);
+    l->due = a->now + SILENCE_MS;
+    if (result == ASTM_ASSEMBLY_MORE)
+        return NOTHING;
+    if (result != ASTM_ASSEMBLY_FULL && result != ASTM_ASSEMBLY_MEMORY)
+        return offer_bare(l, result);
+    lacks_memory(l, result);
+    return SPOILED;
 }
 
 static enum input bare_close(struct astm_link *l, struct arrival *a)
 {
     (void)a;
     enum astm_assembly_result result = astm_assembly_end_record(&l->assembly);
-    if (result == ASTM_ASSEMBLY_MEMORY)
+    if (result == ASTM_ASSEMBLY_MEMORY) {
+        lacks_memory(l, result);
         return SPOILED;
-    if (!astm_assembly_open(&l->assembly))
-        return EMPTY;
-    enum input input = offer(l, result, true);
-    l->event.message.framed = false;
-    return input;
+    }
+    return offer_bare(l, result);
 }
 
 static enum input bare_drop(struct astm_link *l, struct arrival *a)
 {
-    (void)a;
-    tell(l, ASTM_NOTICE_LOST, "an unframed message of more than %zu bytes was dropped; its instrument will not know",
-         limit_of(l));
+    tell(l, ASTM_NOTICE_LOST, "an unframed message was dropped after %zu bytes; its instrument will not know",
+         l->assembly.text.len);
     forget_session(l);
+    l->skipping = true;
+    l->heard = a->now;
     return NOTHING;
 }
 
@@ -596,14 +599,13 @@ static enum input unpause(struct astm_link *l, struct arrival *a)
 {
     astm_assembly_next(&l->assembly, (enum astm_assembly_result)l->result);
     astm_assembly_commit(&l->assembly);
-    l->heard = a->now;
     l->due = a->now + SILENCE_MS;
     l->began = 0;
     l->drip = 0;
     return astm_assembly_open(&l->assembly) ? NOTHING : EMPTY;
 }
 
-static enum input rest_of_bare(struct astm_link *l, struct arrival *a)
+static enum input bare_end(struct astm_link *l, struct arrival *a)
 {
     (void)a;
     forget_session(l);
@@ -634,8 +636,7 @@ static void transmit(struct astm_link *l, int64_t now)
     unsigned char end;
     const unsigned char *text = l->sending.data + l->sent_at;
     l->piece = astm_frame_take(text, l->sending.len - l->sent_at, l->config->frame_size, l->config->whole, &end);
-    enum astm_checksum convention =
-        l->config->checksum == ASTM_CHECKSUM_AUTO ? ASTM_CHECKSUM_STD : l->config->checksum;
+    enum astm_checksum convention = l->config->checksum == ASTM_CHECKSUM_AUTO ? ASTM_CHECKSUM_STD : l->config->checksum;
     astm_frame_build(&l->out, l->send_number, text, l->piece, end, convention);
     l->due = now + l->config->reply_ms;
     struct astm_token token = {.kind = ASTM_TOKEN_FRAME};
@@ -687,18 +688,19 @@ static enum input give_up(struct astm_link *l, struct arrival *a)
     return done(l, ASTM_REFUSED);
 }
 
+/* A late answer must not be taken for that to our next ENQ. */
 static enum input no_reply(struct astm_link *l, struct arrival *a)
 {
-    (void)a;
     tell(l, ASTM_NOTICE_NO_REPLY, "no answer within %g s", seconds(l->config->reply_ms));
     put(l, ASTM_EOT);
+    l->bid_at = a->now + l->config->reply_ms;
     return done(l, ASTM_NO_REPLY);
 }
 
 static enum input cut_off(struct astm_link *l, struct arrival *a)
 {
     (void)a;
-    return done(l, ASTM_UNSENT);
+    return l->sending.len ? done(l, ASTM_UNSENT) : NOTHING;
 }
 
 static enum input held_off(struct astm_link *l, struct arrival *a)
@@ -735,7 +737,7 @@ static enum input yield_line(struct astm_link *l, struct arrival *a)
 
 static enum input interrupted(struct astm_link *l, struct arrival *a)
 {
-    bool last = l->sent_at + l->piece == l->sending.len;
+    bool last = l->sent_at + l->piece == l->sending.len && !l->out.len;
     tell(l, ASTM_NOTICE_INTERRUPTED, "the receiver answered frame %u with EOT", l->send_number % 8);
     put(l, ASTM_EOT);
     l->bid_at = a->now + FREE_MS;
@@ -744,10 +746,84 @@ static enum input interrupted(struct astm_link *l, struct arrival *a)
 
 /* ---- the machine ---- */
 
-static void feed(struct astm_link *l, enum input input, struct arrival *a)
+/* clang-format off */
+/* LIS01 on one screen. Two rules: the action runs, then the state becomes `next`; an input that the action returned is
+ * looked up in the new state. What is not in the table is ignored. */
+static const struct rule rules[STATES][INPUTS] = {
+    /* nobody has the line */
+    [NEUTRAL][ENQ] = {welcome, RECEIVING},
+    [NEUTRAL][ENQ_BUSY] = {busy, NEUTRAL},
+    [NEUTRAL][HEADER] = {unannounced, RECEIVING},
+    [NEUTRAL][WRONG] = {stray, NEUTRAL},
+    [NEUTRAL][BARE_H] = {bare_begin, BARE},
+    [NEUTRAL][BID] = {bid, BIDDING},
+    [NEUTRAL][LATE] = {silent, NEUTRAL},
+    [NEUTRAL][LOST] = {cut_off, NEUTRAL},
+    /* we have sent ENQ */
+    [BIDDING][ACK] = {first_frame, SENDING},
+    [BIDDING][NAK] = {held_off, NEUTRAL},
+    [BIDDING][ENQ] = {contention, NEUTRAL},
+    [BIDDING][LATE] = {no_reply, NEUTRAL},
+    [BIDDING][LOST] = {cut_off, NEUTRAL},
+    /* we have sent a frame */
+    [SENDING][ACK] = {next_frame, SENDING},
+    [SENDING][FINISHED] = {finish, NEUTRAL},
+    [SENDING][NAK] = {same_frame, SENDING},
+    [SENDING][GIVEN_UP] = {give_up, NEUTRAL},
+    [SENDING][EOT] = {interrupted, NEUTRAL},
+    [SENDING][ENQ] = {yield_line, NEUTRAL},
+    [SENDING][LATE] = {no_reply, NEUTRAL},
+    [SENDING][LOST] = {cut_off, NEUTRAL},
+    /* we wait for a frame */
+    [RECEIVING][ENQ] = {start_over, RECEIVING},
+    [RECEIVING][ENQ_BUSY] = {busy, NEUTRAL},
+    [RECEIVING][EOT] = {terminate, NEUTRAL},
+    [RECEIVING][NEXT] = {take, RECEIVING},
+    [RECEIVING][TAKEN] = {acknowledge, RECEIVING},
+    [RECEIVING][OFFERED] = {await, OWING},
+    [RECEIVING][TURNED_DOWN] = {hold, HOLDING},
+    [RECEIVING][REPEAT] = {repeat, RECEIVING},
+    [RECEIVING][WRONG] = {out_of_turn, RECEIVING},
+    [RECEIVING][DAMAGED] = {damaged, RECEIVING},
+    [RECEIVING][SPOILED] = {spoil, REFUSING},
+    [RECEIVING][LATE] = {silent, NEUTRAL},
+    [RECEIVING][LOST] = {vanished, NEUTRAL},
+    /* we owe an answer: the verdict on a message that ended in the frame */
+    [OWING][VERDICT] = {resume, RECEIVING},
+    [OWING][LATE] = {take_back, RECEIVING},
+    [OWING][ENQ] = {start_over, RECEIVING},
+    [OWING][ENQ_BUSY] = {busy, NEUTRAL},
+    [OWING][EOT] = {withdrawn, NEUTRAL},
+    [OWING][LOST] = {vanished, NEUTRAL},
+    /* we owe a refusal, and hold it back a while */
+    [HOLDING][LATE] = {take_back, RECEIVING},
+    [HOLDING][ENQ] = {start_over, RECEIVING},
+    [HOLDING][ENQ_BUSY] = {busy, NEUTRAL},
+    [HOLDING][EOT] = {withdrawn, NEUTRAL},
+    [HOLDING][LOST] = {vanished, NEUTRAL},
+    /* the message is spoiled; the sender has to begin again */
+    [REFUSING][WRONG] = {refuse, REFUSING},
+    [REFUSING][DAMAGED] = {damaged, REFUSING},
+    [REFUSING][ENQ] = {start_over, RECEIVING},
+    [REFUSING][ENQ_BUSY] = {busy, NEUTRAL},
+    [REFUSING][EOT] = {terminate, NEUTRAL},
+    [REFUSING][LATE] = {silent, NEUTRAL},
+    [REFUSING][LOST] = {vanished, NEUTRAL},
+    /* records come without frames */
+    [BARE][BARE_TEXT] = {bare_take, BARE},
+    [BARE][CONTROL] = {bare_close, BARE},
+    [BARE][LATE] = {bare_close, BARE},
+    [BARE][LOST] = {bare_close, BARE},
+    [BARE][SPOILED] = {bare_drop, NEUTRAL},
+    [BARE][EMPTY] = {bare_end, NEUTRAL},
+    [BARE][OFFERED] = {await, PAUSED},
+    /* one of them waits until it is handed over */
+    [PAUSED][SETTLED] = {unpause, BARE},
+};
+/* clang-format on */
+
+static void run(struct astm_link *l, enum input input, struct arrival *a)
 {
-    if (input == ENQ && l->owed)
-        input = ENQ_BUSY;
     while (input != NOTHING) {
         const struct rule *rule = &rules[l->state][input];
         if (!rule->act)
@@ -757,153 +833,252 @@ static void feed(struct astm_link *l, enum input input, struct arrival *a)
     }
 }
 
-static bool same_frame_as(const struct astm_link *l, const struct astm_frame *frame)
+static void feed(struct astm_link *l, enum input input, struct arrival *a)
 {
-    return l->last.number == frame->number && l->last.len == frame->len && l->last.end == frame->end &&
-           memcmp(l->last.digest, l->taking.digest, sizeof l->last.digest) == 0;
+    run(l, input == ENQ && l->owed ? ENQ_BUSY : input, a);
+    if (l->ended && !l->pending && !astm_link_waiting(l))
+        run(l, LOST, a);
 }
 
-static void identify(struct astm_link *l, const struct astm_frame *frame)
+static struct astm_frame_identity identity(const struct astm_frame *frame)
 {
+    struct astm_frame_identity id = {.number = frame->number, .len = frame->len, .end = frame->end};
     struct digest digest;
     digest_init(&digest);
     digest_add(&digest, frame->text, frame->len);
-    digest_end(&digest, l->taking.digest);
-    l->taking.number = frame->number;
-    l->taking.len = frame->len;
-    l->taking.end = frame->end;
+    digest_end(&digest, id.digest);
+    return id;
+}
+
+static bool same(const struct astm_frame_identity *a, const struct astm_frame_identity *b)
+{
+    return a->number == b->number && a->len == b->len && a->end == b->end &&
+           memcmp(a->digest, b->digest, sizeof a->digest) == 0;
+}
+
+/* After an ETX frame some senders begin again with 1, or do not count at all. After a refusal only a retransmission
+ * may, or the next message: any other frame would come from one who does not heed us. */
+static bool counts_anew(const struct astm_link *l, const struct astm_frame *frame)
+{
+    if (l->last.number < 0 || l->last.end != ASTM_ETX || (frame->number != 1 && frame->number != l->last.number))
+        return false;
+    return !l->nak_last || l->nak_number < 0 || l->nak_number == frame->number ||
+           astm_is_header(frame->text, frame->len);
 }
 
 static enum input classify(struct astm_link *l, const struct astm_frame *frame)
 {
-    if (l->state != RECEIVING && l->state != REFUSING)
-        return frame->good && frame->number == 1 && !l->owed && astm_is_header(frame->text, frame->len) ? HEADER
-                                                                                                         : WRONG;
+    bool first = frame->good && frame->number == 1 && astm_is_header(frame->text, frame->len);
+    l->taking = identity(frame);
+    if (l->state == NEUTRAL)
+        return first && !l->owed ? HEADER : WRONG;
     if (!frame->good)
         return DAMAGED;
-    if (frame->number == l->last.number && same_frame_as(l, frame))
+    if (l->state == REFUSING)
+        return WRONG;
+    if (same(&l->taking, &l->last))
         return REPEAT;
-    bool after_etx = l->last.number >= 0 && l->last.end == ASTM_ETX;
-    if (frame->number == l->expected || l->config->any_frame_number ||
-        (after_etx && (frame->number == l->last.number || frame->number == 1)))
+    if (frame->number == l->expected || l->config->any_frame_number || counts_anew(l, frame))
         return NEXT;
     return WRONG;
 }
 
+static void on_cut(struct astm_link *l, const struct astm_token *token)
+{
+    int number = token->len && *token->text >= '0' && *token->text <= '7' ? *token->text - '0' : NO_NUMBER;
+    if (token->len || !l->nak_last)
+        l->nak_number = token->len ? number : -1;
+    l->nak_last = true;
+    tell(l, ASTM_NOTICE_CUT, "a frame begun at offset %llu was cut off after %zu bytes",
+         (unsigned long long)token->offset, token->len);
+}
+
 static void on_token(struct astm_link *l, const struct astm_token *token, int64_t now)
 {
+    static const char *const names[] = {NULL, "ENQ", "EOT", "ACK", "NAK", "frame", "cut", "noise"};
     struct arrival a = {.token = token, .now = now};
+    if (names[token->kind])
+        watch(l, names[token->kind], false, token);
     switch (token->kind) {
+    case ASTM_TOKEN_NONE:
+        break;
     case ASTM_TOKEN_ENQ:
-        watch(l, "ENQ", false, token);
         feed(l, ENQ, &a);
         break;
     case ASTM_TOKEN_EOT:
-        watch(l, "EOT", false, token);
         feed(l, EOT, &a);
         break;
     case ASTM_TOKEN_ACK:
-        watch(l, "ACK", false, token);
-        feed(l, ACK, &a);
-        break;
     case ASTM_TOKEN_NAK:
-        watch(l, "NAK", false, token);
-        feed(l, NAK, &a);
+        if (!l->out.len) /* else it is a late answer to something else */
+            feed(l, token->kind == ASTM_TOKEN_ACK ? ACK : NAK, &a);
         break;
     case ASTM_TOKEN_FRAME:
-        watch(l, "frame", false, token);
-        identify(l, &token->frame);
         feed(l, classify(l, &token->frame), &a);
         break;
     case ASTM_TOKEN_CUT:
-        watch(l, "cut", false, token);
-        l->nak_last = true;
-        tell(l, ASTM_NOTICE_CUT, "a frame begun at offset %llu was cut off after %zu bytes",
-             (unsigned long long)token->offset, token->len);
+        on_cut(l, token);
         break;
     case ASTM_TOKEN_TEXT:
-        watch(l, "noise", false, token);
         tell(l, ASTM_NOTICE_NOISE, "%zu bytes at offset %llu outside frames were ignored", token->len,
              (unsigned long long)token->offset);
         break;
-    case ASTM_TOKEN_NONE:
-        break;
     }
 }
+
+/* ---- bytes in ---- */
 
 static bool word(unsigned char c)
 {
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
 }
 
-/* Where in a run of bytes outside frames an unframed message begins: H and a delimiter, no letter or digit before it.
- * The run's length when nowhere; *unsure when the run ends with an H that might be one. */
-static size_t find_bare(struct astm_link *l, const unsigned char *p, size_t run, bool *unsure)
+/* Whether an unframed message may begin with the H that follows this byte outside frames: no letter or digit; after a
+ * message that was dropped, the end of a line. */
+static bool may_precede(const struct astm_link *l, unsigned char before)
 {
-    bool start = !l->word_before;
-    *unsure = false;
-    for (size_t i = 0; i < run; i++) {
-        if (start && p[i] == 'H' && i + 1 == run)
-            *unsure = true;
-        if (start && p[i] == 'H' && (*unsure || astm_is_header(p + i, run - i)))
+    return l->skipping ? before == '\r' || before == '\n' : !word(before);
+}
+
+/* Where in a run of bytes outside frames an unframed message begins, with H and a delimiter; the run's length when
+ * nowhere. *last: whether it ends with an H that more bytes may make one. */
+static size_t find_bare(const struct astm_link *l, const unsigned char *p, size_t run, bool *last)
+{
+    unsigned char before = l->before;
+    *last = false;
+    for (size_t i = 0; i < run; before = p[i++]) {
+        bool may = p[i] == 'H' && may_precede(l, before);
+        if (may && astm_is_header(p + i, run - i))
             return i;
-        start = !word(p[i]);
+        *last = may;
     }
     return run;
 }
 
-/* Bytes outside frames while nobody has the line. Returns how many were taken; 0: a lone H, more is needed. */
-static size_t push_neutral(struct astm_link *l, const unsigned char *p, size_t n, size_t run, int64_t now)
+static size_t push_noise(struct astm_link *l, const unsigned char *p, size_t n, int64_t now)
 {
-    bool unsure;
-    size_t at = find_bare(l, p, run, &unsure);
-    if (unsure && run < n)
-        at = run;
-    if (at) {
-        struct astm_token noise = {.kind = ASTM_TOKEN_TEXT, .offset = l->framer.offset, .text = p, .len = at};
-        l->framer.offset += at;
-        l->word_before = word(p[at - 1]);
-        on_token(l, &noise, now);
-        return at;
-    }
-    if (unsure || l->owed)
-        return 0;
+    struct astm_token noise = {.kind = ASTM_TOKEN_TEXT, .offset = l->framer.offset, .text = p, .len = n};
+    l->framer.offset += n;
+    l->before = p[n - 1];
+    on_token(l, &noise, now);
+    return n;
+}
+
+static size_t push_bare(struct astm_link *l, enum input input, const unsigned char *p, size_t run, int64_t now)
+{
     struct arrival a = {.text = p, .len = run, .now = now};
-    feed(l, BARE_H, &a);
+    feed(l, input, &a);
     l->framer.offset += a.taken;
+    if (a.taken)
+        l->before = p[a.taken - 1];
     return a.taken;
 }
 
-static size_t push_bare(struct astm_link *l, const unsigned char *p, size_t run, int64_t now)
+/* The H that came last, and was taken for noise, begins a message. */
+static size_t push_after_h(struct astm_link *l, const unsigned char *p, size_t run, int64_t now)
 {
-    struct arrival a = {.text = p, .len = run, .now = now};
-    feed(l, run ? BARE_TEXT : CONTROL, &a);
-    l->framer.offset += a.taken;
-    return a.taken;
+    l->lone_h = false;
+    l->framer.offset--;
+    push_bare(l, BARE_H, (const unsigned char *)"H", 1, now);
+    return l->state == BARE ? push_bare(l, BARE_TEXT, p, run, now) : push_noise(l, p, run, now);
+}
+
+/* Bytes outside frames while nobody has the line. Returns how many were taken; 0: a message begins, but an earlier one
+ * is not handed over yet. */
+static size_t push_neutral(struct astm_link *l, const unsigned char *p, size_t run, int64_t now)
+{
+    bool silence = now - l->heard >= SILENCE_MS && !l->owed, last;
+    l->heard = now;
+    if (silence) {
+        l->before = 0;
+        l->skipping = l->lone_h = false;
+    }
+    if (l->lone_h && astm_is_header((const unsigned char[]){'H', *p}, 2))
+        return l->owed ? 0 : push_after_h(l, p, run, now);
+    size_t at = find_bare(l, p, run, &last);
+    if (!at)
+        return l->owed ? 0 : push_bare(l, BARE_H, p, run, now);
+    l->lone_h = last && at == run;
+    return push_noise(l, p, at, now);
 }
 
 static size_t push_framer(struct astm_link *l, const unsigned char *p, size_t n, int64_t now)
 {
     struct astm_token token;
+    bool known = l->framer.too_long;
     size_t taken = astm_framer_push(&l->framer, p, n, now, &token);
-    l->word_before = false;
+    l->before = 0;
+    l->skipping = l->lone_h = false;
     if (astm_framer_inside(&l->framer))
         l->heard = now;
+    if (astm_framer_inside(&l->framer) && l->framer.too_long && !known)
+        tell(l, ASTM_NOTICE_MALFORMED, "a frame at offset %llu has more text than a frame may have, and goes on",
+             (unsigned long long)l->framer.start);
     on_token(l, &token, now);
     return taken;
 }
 
-/* The sender that sends ENQ while we owe it an answer has started over: our answer would be taken for that to its ENQ. */
+/* While we send, only ACK, NAK, EOT and ENQ count: STX is noise and opens nothing that could swallow them. */
+static size_t push_reply(struct astm_link *l, const unsigned char *p, size_t n, int64_t now)
+{
+    size_t run = scan_link_control(p, n);
+    if (run < n && p[run] == ASTM_STX)
+        run++;
+    return run ? push_noise(l, p, run, now) : push_framer(l, p, n, now);
+}
+
+/* EOT while our answer is awaited, at p. From a sender that sends it, or more frames, without waiting it is taken in
+ * its turn. One that has given up must not get our answer any more: it would be taken for that to its next ENQ. */
+static size_t push_early_eot(struct astm_link *l, const unsigned char *p, size_t n, int64_t now)
+{
+    const unsigned char *stx = memchr(p, ASTM_STX, n), *enq = memchr(p, ASTM_ENQ, n);
+    struct astm_token token = {.kind = ASTM_TOKEN_EOT, .offset = l->framer.offset};
+    if (enq && (!stx || enq < stx)) {
+        token.kind = ASTM_TOKEN_ENQ;
+        token.offset += (uint64_t)(enq - p);
+    } else {
+        l->hasty |= stx || now - l->arrived < HASTY_MS;
+        if (l->hasty)
+            return 0;
+    }
+    size_t taken = (size_t)(token.offset - l->framer.offset) + 1;
+    l->framer.offset += taken;
+    on_token(l, &token, now);
+    return taken;
+}
+
+/* Whether that is the frame that our answer is awaited to, as far as can be told. */
+static bool is_copy(const struct astm_link *l, const struct astm_frame *frame)
+{
+    struct astm_frame_identity id = identity(frame);
+    return frame->good ? same(&id, &l->taking) : frame->number == l->taking.number;
+}
+
+/* A sender that waits for our answer sends nothing but the same frame again, EOT, or ENQ. The same frame is swallowed,
+ * for of two answers the second would be taken for that to the next frame. At ENQ the sender has started over. Any
+ * other frame comes from a sender that does not wait: it is taken in its turn, and so is what follows it. */
 static size_t push_waiting(struct astm_link *l, const unsigned char *p, size_t n, int64_t now)
 {
-    const unsigned char *enq = l->state == PAUSED ? NULL : memchr(p, ASTM_ENQ, n);
-    if (!enq)
+    struct astm_framer ahead;
+    struct astm_token token;
+    if (l->state == PAUSED)
         return 0;
-    size_t taken = (size_t)(enq - p) + 1;
-    struct astm_token token = {.kind = ASTM_TOKEN_ENQ, .offset = l->framer.offset + taken - 1};
-    l->framer.offset += taken;
-    tell(l, ASTM_NOTICE_NOT_HANDED, "the sender started over before its message was handed over");
-    on_token(l, &token, now);
+    astm_framer_init(&ahead, l->framer.convention, l->framer.max_text);
+    ahead.offset = l->framer.offset;
+    size_t taken = astm_framer_push(&ahead, p, n, now, &token);
+    if (token.kind == ASTM_TOKEN_EOT)
+        taken = push_early_eot(l, p, n, now);
+    else if (token.kind == ASTM_TOKEN_NONE || (token.kind == ASTM_TOKEN_FRAME && !is_copy(l, &token.frame)))
+        taken = 0;
+    else
+        l->framer.offset += taken;
+    if (taken && token.kind == ASTM_TOKEN_FRAME) {
+        watch(l, "frame", false, &token);
+        tell(l, ASTM_NOTICE_REPEAT, "frame %d came again while its first copy waits", l->taking.number);
+    } else if (taken && token.kind != ASTM_TOKEN_EOT) {
+        on_token(l, &token, now);
+    }
+    astm_framer_free(&ahead);
     return taken;
 }
 
@@ -911,12 +1086,16 @@ static size_t push_some(struct astm_link *l, const unsigned char *p, size_t n, i
 {
     if (astm_link_waiting(l))
         return push_waiting(l, p, n, now);
-    if (!astm_framer_inside(&l->framer) && (l->state == NEUTRAL || l->state == BARE)) {
+    if (l->state == BIDDING || l->state == SENDING)
+        return push_reply(l, p, n, now);
+    if (l->state == BARE) {
         size_t run = scan_link_control(p, n);
-        if (l->state == BARE)
-            return push_bare(l, p, run, now);
+        return push_bare(l, run ? BARE_TEXT : CONTROL, p, run, now);
+    }
+    if (l->state == NEUTRAL && !astm_framer_inside(&l->framer)) {
+        size_t run = scan_link_control(p, n);
         if (run)
-            return push_neutral(l, p, n, run, now);
+            return push_neutral(l, p, run, now);
     }
     return push_framer(l, p, n, now);
 }
@@ -924,10 +1103,11 @@ static size_t push_some(struct astm_link *l, const unsigned char *p, size_t n, i
 size_t astm_link_push(struct astm_link *l, const unsigned char *bytes, size_t n, int64_t now)
 {
     size_t taken = 0;
-    while (taken < n && !l->pending) {
-        enum state before = (enum state)l->state;
+    while (taken < n && !l->pending && l->out.len < OUT_MOST) {
+        unsigned char before = l->state;
+        bool inside = astm_framer_inside(&l->framer);
         size_t step = push_some(l, bytes + taken, n - taken, now);
-        if (!step && l->state == before)
+        if (!step && l->state == before && astm_framer_inside(&l->framer) == inside)
             break;
         taken += step;
     }
@@ -947,17 +1127,27 @@ bool astm_link_next(struct astm_link *l, struct astm_event *event)
     return true;
 }
 
+/* The caller could not keep a message that it was to keep. */
+static void unkept(struct astm_link *l)
+{
+    l->event.owed = l->cut_owed = false;
+    l->owed--;
+    if (l->state == NEUTRAL)
+        tell(l, ASTM_NOTICE_LOST, "a message of %zu bytes, acknowledged already, could not be kept",
+             l->event.message.len);
+}
+
 void astm_link_answer(struct astm_link *l, uint64_t ticket, enum verdict verdict, int64_t now)
 {
-    if (ticket != l->ticket || verdict == VERDICT_WAIT)
+    struct arrival a = {.now = now};
+    if (ticket != l->ticket || verdict == VERDICT_WAIT || (l->state != OWING && l->state != NEUTRAL))
         return;
+    if (l->event.owed && verdict != VERDICT_ACCEPT)
+        unkept(l);
     if (l->state == NEUTRAL)
         forget_session(l);
-    if (l->state != OWING)
-        return;
     l->refused |= verdict != VERDICT_ACCEPT;
     l->later |= verdict == VERDICT_LATER;
-    struct arrival a = {.now = now};
     feed(l, VERDICT, &a);
 }
 
@@ -971,10 +1161,12 @@ void astm_link_settle(struct astm_link *l, int64_t now)
 
 bool astm_link_send(struct astm_link *l, const unsigned char *text, size_t n, int64_t now)
 {
-    if (l->sending.len || !n || !bytes_append(&l->sending, text, n))
+    if (l->sending.len || l->ended || !n || !bytes_append(&l->sending, text, n))
         return false;
     if (l->bid_at < now)
         l->bid_at = now;
+    l->sent_at = l->piece = 0;
+    l->send_number = 0;
     return true;
 }
 
@@ -992,27 +1184,28 @@ const unsigned char *astm_link_out(const struct astm_link *l, size_t *n)
 void astm_link_sent(struct astm_link *l, size_t n, int64_t now)
 {
     bytes_drop(&l->out, n);
-    if (l->out.len)
+    if (!n || l->out.len)
         return;
     bytes_free(&l->out);
     if (l->state == BIDDING || l->state == SENDING)
         l->due = now + l->config->reply_ms;
 }
 
-static bool timed(const struct astm_link *l)
-{
-    return l->state != NEUTRAL && l->state != PAUSED;
-}
-
 static int64_t state_deadline(const struct astm_link *l)
 {
-    if (l->state == NEUTRAL && astm_framer_inside(&l->framer))
-        return l->heard + l->config->receive_ms;
-    if (l->state == NEUTRAL)
+    switch ((enum state)l->state) {
+    case NEUTRAL:
+        if (astm_framer_inside(&l->framer))
+            return l->heard + l->config->receive_ms;
         return l->sending.len && !l->owed ? l->bid_at : INT64_MAX;
-    if (l->state == RECEIVING || l->state == REFUSING)
+    case RECEIVING:
+    case REFUSING:
         return l->heard + l->config->receive_ms;
-    return timed(l) ? l->due : INT64_MAX;
+    case PAUSED:
+        return INT64_MAX;
+    default:
+        return l->due;
+    }
 }
 
 /* A message takes at most message_ms, or longer up to half an hour while it averages 50 bytes a second. */
@@ -1048,8 +1241,6 @@ void astm_link_tick(struct astm_link *l, int64_t now)
     } else if (now >= message_deadline(l)) {
         tell(l, ASTM_NOTICE_SPOILED, "a message took more than %g s", seconds(message_deadline(l) - l->began));
         feed(l, SPOILED, &a);
-        l->began = 0;
-        l->drip = 0;
     } else if (now >= state_deadline(l)) {
         feed(l, l->state == NEUTRAL && !astm_framer_inside(&l->framer) ? BID : LATE, &a);
     }
@@ -1057,23 +1248,26 @@ void astm_link_tick(struct astm_link *l, int64_t now)
 
 void astm_link_eof(struct astm_link *l, int64_t now)
 {
+    struct arrival a = {.now = now};
     struct astm_token token;
-    if (l->pending)
-        return;
+    l->ended = true;
     if (!astm_link_waiting(l)) {
         astm_framer_eof(&l->framer, &token);
         on_token(l, &token, now);
     }
-    struct arrival a = {.now = now};
-    if (!l->pending && l->state == NEUTRAL && l->sending.len)
-        done(l, ASTM_UNSENT);
-    else if (!l->pending)
+    if (!l->pending)
         feed(l, LOST, &a);
 }
 
 bool astm_link_idle(const struct astm_link *l)
 {
     return l->state == NEUTRAL && !l->pending && !l->sending.len && !astm_framer_inside(&l->framer) && !l->owed;
+}
+
+bool astm_link_quiet(const struct astm_link *l)
+{
+    return (l->state == NEUTRAL || l->state == RECEIVING) && !l->pending && !astm_framer_inside(&l->framer) &&
+           !astm_assembly_open(&l->assembly) && !l->owed;
 }
 
 bool astm_link_waiting(const struct astm_link *l)
@@ -1088,7 +1282,8 @@ bool astm_link_receiving(const struct astm_link *l)
 
 size_t astm_link_held(const struct astm_link *l)
 {
-    return l->framer.text.cap + l->assembly.text.cap + l->rest.cap + l->sending.cap + l->out.cap;
+    return l->framer.text.cap + l->assembly.text.cap + l->assembly.notes.text.cap + l->rest.cap + l->sending.cap +
+           l->out.cap;
 }
 
 void astm_link_init(struct astm_link *l, const struct astm_link_config *config, const struct astm_observer *observer,

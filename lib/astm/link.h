@@ -13,18 +13,18 @@
 enum astm_role { ASTM_INSTRUMENT, ASTM_HOST };
 
 struct astm_link_config {
-    enum astm_role role;           /* who wins a contention */
-    enum astm_checksum checksum;   /* how frames are judged, and sent (AUTO sends STD) */
-    bool any_frame_number;         /* numbers are noted, never refused */
-    bool interrupt;                /* answer EOT instead of ACK when there is something to send */
-    bool whole;                    /* send one run of ETB frames a message, not an ETX frame a record */
-    size_t frame_size;             /* most bytes of text in a frame that is sent */
-    size_t max_message;            /* most bytes in a message that is received */
-    int64_t reply_ms;              /* 15 s: an answer is waited for; a verdict 3 s less */
-    int64_t receive_ms;            /* 30 s: the sender is silent */
-    int64_t busy_ms;               /* 10 s: after NAK to ENQ */
-    int64_t contention_ms;         /* 20 s: the host's wait; the instrument waits 1 to 2 s */
-    int64_t message_ms;            /* 60 s: from a message's first byte to its last */
+    enum astm_role role;         /* who wins a contention */
+    enum astm_checksum checksum; /* how frames are judged, and sent (AUTO sends STD) */
+    bool any_frame_number;       /* numbers are noted, never refused */
+    bool interrupt;              /* answer EOT instead of ACK when there is something to send */
+    bool whole;                  /* send one run of ETB frames a message, not an ETX frame a record */
+    size_t frame_size;           /* most bytes of text in a frame that is sent */
+    size_t max_message;          /* most bytes in a message that is received */
+    int64_t reply_ms;            /* 15 s: an answer is waited for; a verdict 3 s less */
+    int64_t receive_ms;          /* 30 s: the sender is silent */
+    int64_t busy_ms;             /* 10 s: after NAK to ENQ */
+    int64_t contention_ms;       /* 20 s: the host's wait; the instrument waits 1 to 2 s */
+    int64_t message_ms;          /* 60 s: from a message's first byte to its last */
 };
 
 /* The values of the standard, an instrument's or a host's. */
@@ -36,7 +36,7 @@ enum astm_notice {
     ASTM_NOTICE_MALFORMED,    /* … for its form: no number, too long, no memory */
     ASTM_NOTICE_WRONG_NUMBER, /* … for its number */
     ASTM_NOTICE_SPOILED,      /* all frames of this message are refused until EOT or ENQ */
-    ASTM_NOTICE_REPEAT,       /* a frame came again and was acknowledged, not stored */
+    ASTM_NOTICE_REPEAT,       /* a frame came again and was not stored: acknowledged, or the verdict on it is awaited */
     ASTM_NOTICE_ODD_NUMBER,   /* a frame taken although its number was not the next */
     ASTM_NOTICE_LEARNED,      /* the checksum convention was learned */
     ASTM_NOTICE_NO_ENQ,       /* a session began without ENQ */
@@ -44,14 +44,14 @@ enum astm_notice {
     ASTM_NOTICE_CUT,          /* a frame was begun and not ended */
     ASTM_NOTICE_STRAY_FRAME,  /* a frame outside a session, ignored */
     ASTM_NOTICE_DROPPED,      /* an incomplete message was dropped: the sender will send it again */
-    ASTM_NOTICE_LOST,         /* bytes of an unframed message, which nobody sends again, were dropped */
-    ASTM_NOTICE_NOT_HANDED,   /* the message's last frame refused for want of a hand-over */
-    ASTM_NOTICE_BUSY,         /* ENQ answered with NAK, or our ENQ was */
+    ASTM_NOTICE_LOST, /* what nobody sends again was dropped: an unframed message, or one that could not be kept */
+    ASTM_NOTICE_NOT_HANDED, /* the message's last frame refused, or not answered, for want of a hand-over */
+    ASTM_NOTICE_BUSY,       /* ENQ answered with NAK, or our ENQ was */
     ASTM_NOTICE_CONTENTION,
     ASTM_NOTICE_NO_REPLY,
-    ASTM_NOTICE_REFUSED,      /* a frame of ours was refused */
-    ASTM_NOTICE_INTERRUPTED,  /* the receiver asked us to stop, or we asked */
-    ASTM_NOTICE_NO_MEMORY,    /* a message refused for want of memory */
+    ASTM_NOTICE_REFUSED,     /* a frame of ours was refused */
+    ASTM_NOTICE_INTERRUPTED, /* the receiver asked us to stop, or we asked */
+    ASTM_NOTICE_NO_MEMORY,   /* a message refused for want of memory */
     ASTM_NOTICES,
 };
 
@@ -59,17 +59,17 @@ const char *astm_notice_name(enum astm_notice notice);
 
 /* Something on the wire, for those who watch it. */
 struct astm_wire {
-    const char *event;             /* ENQ ACK NAK EOT frame cut noise */
-    bool sent;                     /* by us */
-    uint64_t offset;               /* in the bytes received; for those sent, 0 */
+    const char *event;              /* ENQ ACK NAK EOT frame cut noise */
+    bool sent;                      /* by us */
+    uint64_t offset;                /* in the bytes received; for those sent, 0 */
     const struct astm_frame *frame; /* of "frame", else NULL */
-    size_t len;                    /* of "noise" and "cut" */
+    size_t len;                     /* of "noise" and "cut" */
 };
 
-/* Who watches: any of these may be NULL. acknowledged: our acknowledgement of the messages with these tickets went out; and
- * again, proven, when it is known to have arrived, for the sender went on within 10 s of it. A message that comes again
- * without that is a repeat. text is a line for people; it shows no
- * text of a record. */
+/* Who watches: any of these may be NULL. acknowledged: our acknowledgement of the messages with these tickets went out;
+ * and again, proven, when it is known to have arrived, for the sender went on within 10 s of it. A message that comes
+ * again without that is a repeat. EOT so late that the sender may have waited in vain proves nothing. text is a line
+ * for people; it shows no text of a record. */
 struct astm_observer {
     void (*wire)(void *context, const struct astm_wire *wire);
     void (*notice)(void *context, enum astm_notice notice, const char *text);
@@ -79,7 +79,7 @@ struct astm_observer {
 
 enum astm_outcome {
     ASTM_SENT,        /* its last frame was acknowledged */
-    ASTM_NO_REPLY,    /* no answer in time */
+    ASTM_NO_REPLY,    /* no answer in time; the next bid waits as long again, lest a late answer be taken for its own */
     ASTM_REFUSED,     /* one frame refused six times */
     ASTM_INTERRUPTED, /* the receiver wants to send; send it again, the machine keeps the line free meanwhile */
     ASTM_YIELDED,     /* ENQ in the transfer phase; send it again */
@@ -92,53 +92,77 @@ enum astm_event_kind { ASTM_EVENT_NONE, ASTM_EVENT_MESSAGE, ASTM_EVENT_DONE };
 
 struct astm_event {
     enum astm_event_kind kind;
-    /* MESSAGE: valid until it is answered. owed: its frames have been acknowledged already, or it has none: nobody will
-     * send it again. The caller keeps it, answers VERDICT_ACCEPT at once for having done so, hands it over until that
-     * succeeds and then calls astm_link_settle. */
+    /* MESSAGE: valid until it is answered, and not beyond the next call of the machine. owed: its frames have been
+     * acknowledged already, or it has none: nobody will send it again. The caller keeps it, answers VERDICT_ACCEPT at
+     * once for having done so, hands it over until that succeeds and then calls astm_link_settle; it counts what it
+     * keeps in allowance. Any other answer means that it could not be kept; then there is nothing to settle. */
     struct astm_message message;
     uint64_t ticket;
     bool owed;
     /* DONE: what became of the message that was sent, and the number of its frames or of the frame it failed at */
     enum astm_outcome outcome;
-    unsigned frame, frames;
+    unsigned frame, frames; /* 0 frames: it did not come to that */
+};
+
+/* By what a frame is known again. */
+struct astm_frame_identity {
+    int number; /* -1: none */
+    size_t len;
+    unsigned char end, digest[16];
 };
 
 struct astm_link {
     const struct astm_link_config *config;
     struct astm_observer observer;
-    size_t allowance;     /* the caller's limit on bytes held now, besides max_message; a message past it is refused */
-    struct bytes out;     /* bytes to send */
+    size_t allowance; /* the caller's limit on bytes held now, besides max_message; a message past it is refused */
+    struct bytes out; /* bytes to send */
     unsigned char state;
-    bool pending;         /* event is to be fetched with astm_link_next */
+    bool pending; /* event is to be fetched with astm_link_next */
+    bool ended;   /* no more bytes will come */
     struct astm_event event;
+    int64_t due; /* the state's deadline */
 
+    /* receiving: the session */
     struct astm_framer framer;
     struct astm_assembly assembly;
-    struct bytes rest;    /* of the frame whose message waits for its verdict */
-    size_t rest_at;
-    unsigned char frame_end, result; /* of the frame being taken; enum astm_assembly_result of its message */
-    int number, expected; /* of the frame being taken; of the next */
-    struct { int number; size_t len; unsigned char end, digest[16]; } taking, last; /* last.number -1: none */
-    bool refused, later;  /* a message that ended in the frame being taken was; and it may be mended */
-    bool nak_last;        /* our last answer to a frame was a refusal, or a frame was cut off */
-    bool cut_owed;        /* a message without L, whole before the frame being taken, is out of our hands */
-    unsigned wrong;       /* frames in a row with a number that was not expected */
-    uint64_t ticket;      /* of the last message offered */
-    uint64_t first_ticket; /* of those offered from the frame being taken */
+    int64_t heard;                    /* when the last byte of the session came */
+    int64_t began;                    /* when the message's first byte came, less what we owed; 0: none has */
+    size_t drip;                      /* bytes since began */
+    int expected;                     /* number of the next frame */
+    unsigned wrong;                   /* frames in a row with a number that was not expected */
+    bool nak_last;                    /* our last answer to a frame was a refusal, or a frame was cut off */
+    int nak_number;                   /* of that frame; 8: it had none, -1: it had not come so far */
+    bool cut_known;                   /* that frame began with H: what the assembly holds is whole, without L */
+    bool stopped;                     /* our last answer to a frame was EOT: the sender will stop */
+    struct astm_frame_identity last;  /* the last frame accepted */
+    int64_t acked;                    /* when our last ACK of a frame went */
     uint64_t unproven_from, unproven; /* the tickets that our last ACK of a message's end was for; 0 none */
-    unsigned owed;        /* messages that must be handed over before ENQ is answered again */
-    int64_t acked;        /* when our last ACK of a frame went */
-    int64_t due;          /* the state's deadline */
-    int64_t heard, began; /* last byte of the session; first byte of the message (0: none), less what we owed */
-    int64_t arrived;      /* when the frame that waits for its verdict came */
-    size_t drip;          /* bytes since began */
+    unsigned owed;                    /* messages that must be handed over before ENQ is answered again */
 
-    struct bytes sending; /* the message to send */
+    /* receiving: the frame that is being taken */
+    struct astm_frame_identity taking;
+    int64_t arrived;   /* when it came; when the last one came again */
+    bool headed;       /* it begins with H */
+    struct bytes rest; /* its text behind the message that waits for its verdict, from rest_at */
+    size_t rest_at;
+    unsigned char result;  /* enum astm_assembly_result of that message */
+    uint64_t ticket;       /* of the last message offered */
+    uint64_t first_ticket; /* of those offered from this frame */
+    bool refused, later;   /* one of them was; and it may be mended */
+    bool cut_owed;         /* a message without L, whole before this frame, is out of our hands */
+    bool hasty;            /* its sender went on without waiting for our answer */
+
+    /* receiving: bytes outside frames */
+    unsigned char before; /* the byte before; 0: a control byte, or none */
+    bool lone_h;          /* it is an H that an unframed message may begin with */
+    bool skipping;        /* it belongs to an unframed message that was dropped */
+
+    /* sending */
+    struct bytes sending; /* the message */
     size_t sent_at, piece;
     unsigned send_number, tries;
-    int64_t bid_at;       /* when we may bid */
+    int64_t bid_at; /* when we may bid */
     uint64_t seed;
-    bool word_before;     /* the byte before, outside frames, was a letter or digit */
 };
 
 /* A neutral link. config and what it points to stay the caller's and must outlive the link. seed: any number, other for
@@ -146,18 +170,19 @@ struct astm_link {
 void astm_link_init(struct astm_link *l, const struct astm_link_config *config, const struct astm_observer *observer,
                     uint64_t seed);
 
-/* Takes bytes up to the next event, or none while an answer is awaited (but ENQ is noticed: the sender has started
- * over). Returns how many it took; what it did not take is offered again, with what came after it. */
+/* Takes bytes up to the next event, and returns how many. What it did not take is offered again, with what came after
+ * it, when the machine has been answered, settled, or ticked, or its bytes have been sent: while a verdict is awaited
+ * it takes only what tells that the sender has gone on without it, and none while too much waits to be sent. */
 size_t astm_link_push(struct astm_link *l, const unsigned char *bytes, size_t n, int64_t now);
 
 /* The event that stopped push. False when there is none. */
 bool astm_link_next(struct astm_link *l, struct astm_event *event);
 
-/* What the message of that ticket is worth. Ignored when the machine waits for it no longer. VERDICT_WAIT is no
- * answer. */
+/* What the message of that ticket is worth. Ignored when the machine waits for it no longer: the sender will send it
+ * again. VERDICT_WAIT is no answer. An event may follow. */
 void astm_link_answer(struct astm_link *l, uint64_t ticket, enum verdict verdict, int64_t now);
 
-/* An owed message has found its end: handed over, or given up. */
+/* An owed message that was kept has found its end: handed over, or given up. */
 void astm_link_settle(struct astm_link *l, int64_t now);
 
 /* Puts a message, records each ended by CR, up for sending; the text is copied. False when one is being sent already,
@@ -175,13 +200,17 @@ void astm_link_sent(struct astm_link *l, size_t n, int64_t now);
 int64_t astm_link_deadline(const struct astm_link *l);
 void astm_link_tick(struct astm_link *l, int64_t now);
 
-/* The connection is lost, or the peer has sent its last byte. An event may follow. */
+/* The connection is lost, or the peer has sent its last byte. Events that were there before have been fetched; others
+ * may follow, also after they are answered and settled. Nothing is pushed after it, nor taken for sending. */
 void astm_link_eof(struct astm_link *l, int64_t now);
 
 /* Whether the machine does nothing but wait for somebody to begin. */
 bool astm_link_idle(const struct astm_link *l);
 
-/* Whether it waits for a verdict; it takes no bytes meanwhile. */
+/* Whether no message, nor a part of one, is in flight; a session may be open, and a message may be up for sending. */
+bool astm_link_quiet(const struct astm_link *l);
+
+/* Whether it waits for a verdict; what is pushed meanwhile it takes as astm_link_push says. */
 bool astm_link_waiting(const struct astm_link *l);
 
 /* Whether a framed session is open in which we are the receiver. */

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define UNFRAMED "unframed the records came without frames"
+
 static void defect(struct astm_reader *r, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -156,6 +158,8 @@ static void begin_next(struct astm_reader *r, enum astm_assembly_result result)
     if (r->bare)
         r->began = r->record_at;
     astm_assembly_next(&r->assembly, result);
+    if (r->bare && astm_assembly_open(&r->assembly))
+        note(r, UNFRAMED);
     r->gap = false;
     r->fetched = true;
 }
@@ -341,13 +345,20 @@ static bool bare_open(const struct astm_reader *r)
     return r->bare && astm_assembly_open(&r->assembly);
 }
 
+/* The byte order mark with which editors begin a file in UTF-8. */
+static bool order_mark(uint64_t offset, unsigned char c)
+{
+    static const unsigned char mark[] = {0xEF, 0xBB, 0xBF};
+    return offset < sizeof mark && c == mark[offset];
+}
+
 /* What lies before a line: blanks, and the ends of empty lines. Those count for what the message is noted for. */
 static size_t push_blanks(struct astm_reader *r, const unsigned char *p, size_t n)
 {
     size_t i = 0;
     if (bare_open(r) && (*p == '\r' || *p == '\n'))
         return take(r, p, 1);
-    while (i < n && blank(p[i]) && !(i && (p[i] == '\r' || p[i] == '\n')))
+    while (i < n && (blank(p[i]) || order_mark(r->framer.offset + i, p[i])) && !(i && (p[i] == '\r' || p[i] == '\n')))
         i++;
     return i;
 }
@@ -378,20 +389,22 @@ static void begin_line(struct astm_reader *r, uint64_t offset)
         return;
     if (r->noise)
         tell_noise(r);
-    note(r, "unframed the records came without frames");
+    note(r, UNFRAMED);
     r->began = offset;
     r->bare = true;
 }
 
-/* How many bytes, from within a line that is a record, lie before one that may be something else, or a header. */
+/* How many bytes, from within a line that is a record, come before a line that may be something else, or an H record, or
+ * after what may be the L record. */
 static size_t records(const unsigned char *p, size_t n)
 {
-    size_t at = 0;
+    size_t at = 0, line;
     do {
+        line = at;
         at += scan_line_end(p + at, n - at);
         at += at + 1 < n && p[at] == '\r' && p[at + 1] == '\n';
         at += at < n;
-    } while (at < n && !blank(p[at]) && p[at] != '#' && p[at] != 'H');
+    } while (at < n && !blank(p[at]) && p[at] != '#' && p[at] != 'H' && p[line] != 'L');
     return at;
 }
 

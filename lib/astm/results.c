@@ -24,6 +24,14 @@ static struct astm_slice component(const struct astm_results *s, struct astm_sli
     return astm_part(first_repeat(s, field), s->delimiters->component, number - 1);
 }
 
+/* Without empty components at the end. */
+static struct astm_slice trim(const struct astm_results *s, struct astm_slice field)
+{
+    while (s->delimiters->component && field.n && field.p[field.n - 1] == s->delimiters->component)
+        field.n--;
+    return field;
+}
+
 static struct astm_slice either(struct astm_slice a, struct astm_slice b)
 {
     return a.n ? a : b;
@@ -65,7 +73,7 @@ static void take_patient(struct astm_results *s, struct astm_slice record)
     split(s, record, field, 7);
     struct astm_slice id = either(component(s, field[4], 1), component(s, field[3], 1));
     s->patient_id = either(id, component(s, field[5], 1));
-    s->patient_name = first_repeat(s, field[6]);
+    s->patient_name = trim(s, first_repeat(s, field[6]));
     s->specimen_id = nothing;
     s->order_qc = false;
 }
@@ -127,14 +135,12 @@ static bool put_parts(const struct filling *f, enum result_key key, struct astm_
     return true;
 }
 
-/* The name with its components joined by ^, whatever the sender's delimiter, without empty ones at its end. */
+/* The name with its components joined by ^, whatever the sender's delimiter. */
 static bool put_name(const struct filling *f, struct astm_slice name)
 {
     struct bytes *text = &f->r->text;
     const unsigned char delimiter = f->s->delimiters->component;
     size_t from = text->len;
-    while (delimiter && name.n && name.p[name.n - 1] == delimiter)
-        name.n--;
     while (name.n) {
         struct astm_slice part = astm_part(name, delimiter, 0);
         bool last = part.n == name.n;
@@ -149,9 +155,8 @@ static bool put_name(const struct filling *f, struct astm_slice name)
 static struct astm_slice last_component(const struct astm_results *s, struct astm_slice id)
 {
     const unsigned char delimiter = s->delimiters->component;
-    while (delimiter && id.n && id.p[id.n - 1] == delimiter)
-        id.n--;
     size_t n = 0;
+    id = trim(s, id);
     while (n < id.n && id.p[id.n - n - 1] != delimiter)
         n++;
     return (struct astm_slice){id.p + id.n - n, n};

@@ -1,4 +1,5 @@
-/* Searches in bytes, a vector at a time where the CPU can, plain C everywhere else. Each returns an index below n, or n. */
+/* Searches in bytes, a vector at a time where the CPU can, plain C everywhere else. Each returns an index below n, or
+ * n. */
 #ifndef INSTLINK_SCAN_H
 #define INSTLINK_SCAN_H
 

@@ -158,8 +158,9 @@ bool hl7_link_next(struct hl7_link *l, struct hl7_event *event);
 void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct hl7_reply *reply,
                      int64_t now);
 
-/* Puts one message up for sending, as it is; the text is copied. False when one is being sent already, the peer sends
- * nothing more, the text has no readable MSH or holds VT or FS, or memory is exhausted. It ends with a DONE event. */
+/* Puts one message up for sending, as it is; the text is copied. False when one is being sent already or its DONE event
+ * is not fetched yet, the peer sends nothing more, the text has no readable MSH or holds VT or FS, or memory is
+ * exhausted. Else it ends with a DONE event. */
 bool hl7_link_send(struct hl7_link *l, const unsigned char *text, size_t n, int64_t now);
 
 /* Whether hl7_link_send would be refused whatever the text. */

@@ -154,13 +154,29 @@ static void tell_verdict(const struct connection *c, enum verdict verdict)
         tell(c, LOG_EVENT, "a message cannot be handed over now");
 }
 
+/* A frame that waits for its verdict, or for its refusal, is refused now. */
+static void refuse_now(struct connection *c)
+{
+    if (astm_link_waiting(&c->link) && astm_link_receiving(&c->link))
+        astm_link_tick(&c->link, astm_link_deadline(&c->link));
+}
+
+/* The answer to a message that is not owed. Who cannot send it again gains nothing from a refusal that is held back. */
+static void answer(struct connection *c, uint64_t ticket, enum verdict verdict, int64_t now)
+{
+    astm_link_answer(&c->link, ticket, verdict, now);
+    if (c->eof && verdict == VERDICT_LATER)
+        refuse_now(c);
+}
+
 static void on_message(struct connection *c, const struct astm_event *event, int64_t now)
 {
     if (!event->message.complete)
         tell(c, LOG_EVENT, "an incomplete message of %zu bytes", event->message.len);
     enum verdict verdict = judge(c, event);
-    tell_verdict(c, verdict);
-    astm_link_answer(&c->link, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, now);
+    if (verdict != VERDICT_ACCEPT) /* at once is only what came again */
+        tell_verdict(c, verdict);
+    answer(c, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, now);
     if (event->owed && verdict != VERDICT_WAIT)
         astm_link_settle(&c->link, now);
 }
@@ -282,7 +298,7 @@ static void advance(struct connection *c, int64_t now)
             ;
         if (c->in.len)
             feed(c, c->in.data, c->in.len, now);
-        if (c->eof && !c->eof_told && !astm_link_waiting(&c->link))
+        if (c->eof && !c->eof_told && (!astm_link_waiting(&c->link) || (c->lost && astm_link_receiving(&c->link))))
             tell_eof(c, now);
     }
     write_out(c, now);
@@ -451,7 +467,7 @@ void connection_verdict(struct connection *c, const struct handover_party *party
     if (party->owed)
         astm_link_settle(&c->link, now);
     else
-        astm_link_answer(&c->link, party->ticket, verdict, now);
+        answer(c, party->ticket, verdict, now);
     advance(c, now);
 }
 
@@ -462,17 +478,14 @@ bool connection_send(struct connection *c, const unsigned char *text, size_t n, 
 
 bool connection_idle(const struct connection *c)
 {
-    struct astm_link link = c->link;
-    link.sending.len = 0; /* a message that no ENQ was sent for is not in flight */
-    return astm_link_idle(&link) && !c->in.len && !pending_out(c);
+    return astm_link_quiet(&c->link) && !c->in.len && !pending_out(c);
 }
 
 void connection_close(struct connection *c, int64_t now)
 {
     if (c->closing || c->source.gone)
         return;
-    if (astm_link_waiting(&c->link) && astm_link_receiving(&c->link))
-        astm_link_tick(&c->link, astm_link_deadline(&c->link));
+    refuse_now(c);
     c->closing = true;
     c->close_by = now + DRAIN_MS;
     discard(c, c->in.data, c->in.len);

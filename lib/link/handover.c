@@ -119,35 +119,54 @@ static void drop_last(struct handover *h)
     h->last = before;
 }
 
+/* Takes out those who wait for the entry's verdict. */
+static struct handover_waiter *take_waiters(struct handover *h, uint32_t entry)
+{
+    struct handover_waiter **at = &h->waiters, *taken = NULL;
+    while (*at) {
+        struct handover_waiter *waiter = *at;
+        if (waiter->entry != entry) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        waiter->next = taken;
+        taken = waiter;
+    }
+    return taken;
+}
+
 static void finish_job(struct handover *h, enum verdict verdict, int64_t now)
 {
     struct handover_job *job = h->first;
+    struct handover_party party = job->party;
+    struct handover_waiter *waiters = NULL;
     h->first = job->next;
     if (!h->first)
         h->last = NULL;
-    h->owed -= job->party.owed;
+    h->owed -= party.owed;
     if (verdict == VERDICT_ACCEPT) {
         h->accepted++;
         h->whole = job->end;
     } else {
         h->offered--;
     }
-    struct handover_party party = job->party;
     if (job->entry != LEDGER_NONE) {
-        struct ledger_entry *e = ledger_at(&h->ledger, job->entry);
-        if (!party.owed) {
-            party.connection = e->connection;
-            party.ticket = e->ticket;
-        }
+        waiters = take_waiters(h, job->entry);
         if (verdict == VERDICT_ACCEPT)
             ledger_accept(&h->ledger, job->entry);
         else
             ledger_forget(&h->ledger, job->entry);
     }
-    bool tell = party.connection != 0;
     release(h, job);
-    if (tell)
+    if (party.connection)
         h->verdict(h->context, &party, verdict, now);
+    while (waiters) {
+        struct handover_waiter *waiter = waiters;
+        waiters = waiter->next;
+        h->verdict(h->context, &waiter->party, verdict, now);
+        free(waiter);
+    }
 }
 
 /* ---- rendering ---- */
@@ -201,13 +220,42 @@ static bool render_in_place(struct handover *h, const struct astm_message *m, co
 
 /* ---- offers ---- */
 
-static enum verdict offer_again(struct handover *h, struct ledger_entry *e, const struct handover_party *party)
+/* Who waits for that entry's verdict on the same connection. NULL when nobody does. */
+static struct handover_party *waiting_there(struct handover *h, uint32_t entry, uint64_t connection)
 {
+    for (struct handover_job *job = h->first; job; job = job->next)
+        if (job->entry == entry && job->party.connection == connection)
+            return &job->party;
+    for (struct handover_waiter *waiter = h->waiters; waiter; waiter = waiter->next)
+        if (waiter->entry == entry && waiter->party.connection == connection)
+            return &waiter->party;
+    return NULL;
+}
+
+/* A repeat of a message that is being handed over waits for its verdict. */
+static enum verdict wait_too(struct handover *h, uint32_t entry, const struct handover_party *party)
+{
+    struct handover_party *before = waiting_there(h, entry, party->connection);
+    if (before) {
+        *before = *party;
+        return VERDICT_WAIT;
+    }
+    struct handover_waiter *waiter = malloc(sizeof *waiter);
+    if (!waiter)
+        return VERDICT_LATER;
+    *waiter = (struct handover_waiter){h->waiters, *party, entry};
+    h->waiters = waiter;
+    return VERDICT_WAIT;
+}
+
+static enum verdict offer_again(struct handover *h, uint32_t entry, const struct handover_party *party)
+{
+    struct ledger_entry *e = ledger_at(&h->ledger, entry);
     if (h->repeated)
         h->repeated(h->context, party);
     e->connection = party->connection;
     e->ticket = party->ticket;
-    return e->accepted ? VERDICT_ACCEPT : VERDICT_WAIT;
+    return e->accepted ? VERDICT_ACCEPT : wait_too(h, entry, party);
 }
 
 static bool create_job(struct handover *h, const struct handover_party *party, uint32_t entry,
@@ -308,9 +356,8 @@ enum verdict handover_offer(struct handover *h, const struct handover_party *par
         entry = ledger_find(&h->ledger, key);
     }
     if (entry != LEDGER_NONE) {
-        struct ledger_entry *e = ledger_at(&h->ledger, entry);
-        if (repeats(e, party))
-            return offer_again(h, e, party);
+        if (repeats(ledger_at(&h->ledger, entry), party))
+            return offer_again(h, entry, party);
         ledger_forget(&h->ledger, entry);
     }
     if (h->error || (h->limit && h->offered >= h->limit))
@@ -330,9 +377,18 @@ static size_t host_len(const char *peer)
 
 void handover_orphan(struct handover *h, uint64_t connection)
 {
-    for (struct handover_job *job = h->owed ? h->first : NULL; job; job = job->next)
-        if (job->party.owed && job->party.connection == connection)
+    for (struct handover_job *job = h->first; job; job = job->next)
+        if (job->party.connection == connection)
             job->party.connection = 0;
+    for (struct handover_waiter **at = &h->waiters; *at;) {
+        struct handover_waiter *waiter = *at;
+        if (waiter->party.connection == connection) {
+            *at = waiter->next;
+            free(waiter);
+        } else {
+            at = &waiter->next;
+        }
+    }
 }
 
 unsigned handover_orphans(const struct handover *h, const char *link, const char *peer)
@@ -475,6 +531,11 @@ void handover_close(struct handover *h)
         release(h, job);
     }
     h->last = h->unrendered = NULL;
+    while (h->waiters) {
+        struct handover_waiter *waiter = h->waiters;
+        h->waiters = waiter->next;
+        free(waiter);
+    }
     while (h->stranded) {
         struct handover_job *job = h->stranded;
         h->stranded = job->next;

@@ -17,6 +17,13 @@ struct handover_party {
     bool owed; /* acknowledged already, or without acknowledgement: it is handed over whatever happens */
 };
 
+/* Who offered a message that was being handed over already, and waits for the same verdict. */
+struct handover_waiter {
+    struct handover_waiter *next;
+    struct handover_party party;
+    uint32_t entry; /* in the ledger */
+};
+
 struct handover_job {
     struct handover_job *next;
     struct handover_party party;
@@ -42,6 +49,7 @@ struct handover {
     uint64_t produced, written; /* bytes of the stream */
     uint64_t whole;             /* bytes up to which all messages are whole; what is written past it is torn */
     struct handover_job *first, *last, *unrendered;
+    struct handover_waiter *waiters;
     unsigned owed;                 /* how many of them are */
     struct handover_job *stranded; /* owed, and not to be handed over any more */
     unsigned strandings;           /* how many there were, kept or not */
@@ -66,7 +74,7 @@ void handover_open(struct handover *h, const struct astm_view_config *format, ui
 enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct astm_message *message,
                             const char *link, const char *peer);
 
-/* The connection is gone: what it is owed is handed over all the same. */
+/* The connection is gone: nobody waits for verdicts there; what it is owed is handed over all the same. */
 void handover_orphan(struct handover *h, uint64_t connection);
 
 /* How many messages are owed to connections that are gone, of that link and that peer, whatever its port. */

@@ -259,7 +259,8 @@ static void test_repeats(void)
     is_int(offer(&s, "a", 100, 2, 5), VERDICT_WAIT, "a repeat waits while its first copy is being handed over");
     is_int(s.repeats, 1, "it is told of");
     read_all(&s);
-    ok(s.verdicts == 1 && s.party.connection == 2 && s.party.ticket == 5, "and gets that copy's verdict");
+    is_str(s.trail, "1 5 ", "both get the same verdict");
+    ok(s.verdict == VERDICT_ACCEPT && s.party.connection == 2, "each where it came");
     handover_acknowledged(&s.h, 2, 5, 5, false);
     is_int(offer(&s, "a", 100, 3, 1), VERDICT_ACCEPT, "one that comes later is acknowledged at once");
     is_int(offer(&s, "a", 200, 3, 2), VERDICT_WAIT, "other content under the same control id is no repeat");
@@ -272,6 +273,38 @@ static void test_repeats(void)
     finish(&s);
 }
 
+static void test_starting_over(void)
+{
+    struct stage s;
+    begin(&s, VIEW_MESSAGE, 10, 0);
+    stall(&s);
+    offer(&s, "a", 100, 1, 1);
+    offer(&s, "a", 100, 2, 1);
+    for (uint64_t ticket = 2; ticket < 10; ticket++) {
+        offer(&s, "a", 100, 1, ticket);
+        offer(&s, "a", 100, 2, ticket * 10);
+    }
+    offer(&s, "a", 100, 3, 7);
+    handover_orphan(&s.h, 3);
+    read_all(&s);
+    is_str(s.trail, "9 90 ", "who starts over again and again gets one verdict, and who has gone none");
+    handover_orphan(&s.h, 1);
+    finish(&s);
+
+    begin(&s, VIEW_MESSAGE, 10, 0);
+    stall(&s);
+    offer(&s, "a", 100, 1, 1);
+    handover_orphan(&s.h, 1);
+    offer(&s, "a", 100, 2, 2);
+    read_all(&s);
+    is_str(s.trail, "2 ", "who comes back on another connection gets the verdict there");
+    s.got.len = 0;
+    offer(&s, "b", 100, 2, 3);
+    stall(&s);
+    offer(&s, "b", 100, 3, 4);
+    finish(&s);
+}
+
 static void test_repeat_of_refused(void)
 {
     struct stage s;
@@ -281,7 +314,7 @@ static void test_repeat_of_refused(void)
     offer(&s, "a", 100, 2, 1);
     close(s.reader);
     handover_pump(&s.h, 0);
-    ok(s.verdicts == 1 && s.verdict == VERDICT_LATER && s.party.connection == 2,
+    ok(s.verdicts == 2 && s.verdict == VERDICT_LATER && s.party.connection == 2,
        "a repeat of a message that is refused is refused");
     s.reader = open("/dev/null", O_RDONLY);
     finish(&s);
@@ -494,6 +527,7 @@ int main(void)
     test_big();
     test_room();
     test_repeats();
+    test_starting_over();
     test_repeat_of_refused();
     test_query();
     test_no_dedup();

@@ -377,16 +377,16 @@ static void bare(void)
     reads_as("other delimiters", &normal, "@H!+*&/P!1/L|1/L!1/", "whole @0 bare: H!+*&/P!1/L|1/L!1/" UNFRAMED "\n");
     reads_as("a next H", &normal, "@H|\\^&|1/P|1/@H|\\^&|2/R|1/L|1/",
              "! @0 incomplete a message without L record\npart @0 bare: H|\\^&|1/P|1/" UNFRAMED "\n"
-             "whole @1 bare: H|\\^&|2/R|1/L|1/\n");
+             "whole @1 bare: H|\\^&|2/R|1/L|1/" UNFRAMED "\n");
     reads_as("a next H behind a blank line", &normal, "@H|\\^&|1/~P|1/~/~@H|\\^&|2/~L|1/~",
              "! @0 incomplete a message without L record\npart @0 bare: H|\\^&|1/P|1/" UNFRAMED CRLF "\n"
-             "whole @1 bare: H|\\^&|2/L|1/" CRLF "\n");
+             "whole @1 bare: H|\\^&|2/L|1/" UNFRAMED CRLF "\n");
     reads_as("the end without L", &normal, "@H|\\^&/P|1",
              "! @0 incomplete a message without L record\npart @0 bare: H|\\^&/P|1/" UNFRAMED "\n");
     reads_as("records before H", &normal, "@P|1/L|1/@R|1/@H|\\^&/L|1/",
              "! @0 incomplete records without an H record before them\npart @0 bare: P|1/L|1/" UNFRAMED "\n"
              "! @1 incomplete a message without L record\npart @1 bare: R|1/" UNFRAMED "\n"
-             "whole @2 bare: H|\\^&/L|1/\n");
+             "whole @2 bare: H|\\^&/L|1/" UNFRAMED "\n");
     reads_as("records that are no records", &normal, "@GET / HTTP/1.1~Host: x~~9|1~ab|c~h~@H|\\^&~L|1~",
              "! @0 noise 33 bytes are neither frame nor record\nwhole @1 bare: H|\\^&/L|1/" UNFRAMED LF "\n");
     reads_as("one letter", &normal, "@x", "! @0 noise 1 bytes are neither frame nor record\n");
@@ -404,7 +404,7 @@ static void mixed(void)
              "whole @1 framed: H|\\^&|2/L|1/\n");
     reads_as("a bare H that a frame ends", &normal, "@H|\\^&|1/@H|\\^&|2@[1H|\\^&|3/L|1/]",
              "! @0 incomplete a message without L record\npart @0 bare: H|\\^&|1/" UNFRAMED "\n"
-             "! @1 incomplete a message without L record\npart @1 bare: H|\\^&|2/\n"
+             "! @1 incomplete a message without L record\npart @1 bare: H|\\^&|2/" UNFRAMED "\n"
              "whole @2 framed: H|\\^&|3/L|1/\n");
     reads_as("bare records end a framed message", &normal, "<ENQ>@[1H|\\^&|1/][2P|1/]@H|\\^&|2/L|1/",
              "! @0 incomplete a message without L record\npart @0 framed: H|\\^&|1/P|1/\n"
