@@ -36,8 +36,9 @@ static const char help[] = "usage: astm-listen [OPTION ...] ENDPOINT ...\n"
                            "  -h, --help              this text\n"
                            "  -V, --version           the version\n"
                            "\n"
-                           "Exit status: 0 done, 64 usage, 66 no such input, 69 address in use or host unknown,\n"
-                           "71 operating system, 74 output failed, 77 not permitted. See astm-listen(1).\n";
+                           "Exit status: 0 done, 64 usage, 66 no such input, 69 address in use, host unknown or\n"
+                           "dial given up, 71 operating system, 73 cannot create, 74 output failed, 77 not\n"
+                           "permitted. See astm-listen(1).\n";
 
 int main(int argc, char **argv)
 {

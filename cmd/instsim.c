@@ -44,8 +44,8 @@ static const char help[] = "usage: instsim astm [OPTION ...] ENDPOINT [FILE ...]
                            "  -h, --help              this text\n"
                            "  -V, --version           the version\n"
                            "\n"
-                           "Exit status: 0 all were accepted, 1 some were given up, 64 usage, 66 no such input,\n"
-                           "69 could not connect, or none was accepted, 71 operating system, 74 output failed,\n"
+                           "Exit status: 0 all were accepted, 1 some were not, 64 usage, 66 no such input,\n"
+                           "69 none was accepted, 71 operating system, 74 output failed,\n"
                            "77 not permitted. See instsim(1).\n";
 
 enum {

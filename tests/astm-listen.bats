@@ -1,5 +1,5 @@
-# The contract of astm-listen: endpoints, hand-over and acknowledgement, limits, signals, exit status. What it answers on
-# the wire, byte by byte, is in astm-peer.bats.
+# The contract of astm-listen: endpoints, hand-over and acknowledgement, limits, signals, exit status. What it answers
+# on the wire, byte by byte, is in astm-peer.bats.
 load helper
 load wire
 
@@ -270,7 +270,6 @@ all_different() {
     wait "$READER"
     count_lines "$DIR/lines" 5
     all_different "$DIR/lines"
-    grep -q 'came again: not handed over twice' "$DIR/err"
 }
 
 @test "an answer is withheld no longer than the reply time less 3 s, then it is NAK; the repeat gets the verdict" {
@@ -307,7 +306,7 @@ all_different() {
     [ "$(grep -c 'came again' "$DIR/err")" = 2 ]
 }
 
-@test "a message that comes on two connections while it is being handed over is handed over once, and acknowledged on both" {
+@test "a message that comes on two connections at once is handed over once, and acknowledged on both" {
     local one two
     stall_out
     start_listener astm-listen 127.0.0.1:0
@@ -393,7 +392,7 @@ all_different() {
     grep -q '"control_id":"slow"' "$DIR/out"
 }
 
-@test "a message without L is owed after EOT: ENQ is answered with NAK until it is handed over, on a new connection too" {
+@test "a message without L is owed after EOT: until it is handed over ENQ gets NAK, also on a new connection" {
     stall_out
     hold_log
     start_listener astm-listen -v 127.0.0.1:0
@@ -570,7 +569,7 @@ all_different() {
 }
 
 @test "dial: connects, and connects again after the connection is lost" {
-    cat >"$DIR/script" <<'END'
+    play_host <<'END'
 > <ENQ>
 < <ACK>
 > <STX>1H|\^&|d-1||dialled<CR>L|1|N<CR><ETX><CS><CR><LF>
@@ -584,13 +583,11 @@ reconnect
 < <ACK>
 > <EOT>
 END
-    start_listener play -l 0 "$DIR/script"
     run --separate-stderr timeout 20 astm-listen -c 2 --retry 0.1,1.5,1 "dial:127.0.0.1:$PORT"
     [ "$status" = 0 ]
     [[ $output = *d-1*d-2* ]]
     [[ $stderr = *'the connection is gone; retrying in 0.1 s'* ]]
-    wait_listener
-    [ "$status" = 0 ]
+    wait_host
 }
 
 @test "dial: waits longer each time, and finds the instrument once it is there" {
@@ -958,7 +955,6 @@ stalled_listener() {
     count_lines "$DIR/out" 1000
     all_different "$DIR/out"
     grep -q -w 'bad-checksum' "$DIR/err"
-    grep -q 'disconnected' "$DIR/err"
 }
 
 start_proxy() {

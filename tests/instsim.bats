@@ -1,5 +1,5 @@
-# The contract of instsim: what it sends, to whom, how often, and what it says became of it. What it sends byte by byte is
-# in astm-peer.bats.
+# The contract of instsim: what it sends, to whom, how often, and what it says became of it. What it sends byte by byte
+# is in astm-peer.bats.
 load helper
 load wire
 
@@ -32,12 +32,6 @@ summary_is() {
         tail -n 3 "$1"
         return 1
     }
-}
-
-# host SCRIPT: plays the lines of stdin as a host that listens; PORT is its.
-host() {
-    cat >"$DIR/script"
-    in_folder host start_listener play -l 0 "$DIR/script"
 }
 
 # Columns of a table that do not depend on when and whence.
@@ -124,7 +118,7 @@ constant_columns() {
     summary_is "$DIR/log" '500 accepted, 0 given up'
     wait_listener
     [ "$status" = 0 ]
-    local drop='s/"message_id":"[^"]*",//; s/"link":"[^"]*",//; s/"peer":"[^"]*",//; s/"source":"[^"]*",//; s/"received":"[^"]*",//'
+    local drop='s/"\(message_id\|link\|peer\|source\|received\)":"[^"]*",//g'
     astm-decode -o result "$DIR/made" | sed "$drop" >"$DIR/decoded"
     sed "$drop" "$DIR/out" | diff "$DIR/decoded" -
     [ "$(wc -l <"$DIR/decoded")" -gt 1000 ]
@@ -226,7 +220,7 @@ constant_columns() {
 # ---- what becomes of it ----
 
 @test "a message that no attempt delivers is given up: exit 69 if it was all, 1 if others were accepted" {
-    host <<'END'
+    play_host <<'END'
 repeat 2
 < <ENQ>
 > <ACK>
@@ -243,8 +237,7 @@ END
     run timeout 20 instsim astm --attempts 2 --timers busy=0.05 "127.0.0.1:$PORT" "$DIR/bad"
     [ "$status" = 69 ]
     [[ $output = *'given up after 2 attempts: refused'* ]]
-    wait_listener
-    [ "$status" = 0 ]
+    wait_host
 
     start_listener astm-listen --max-message 100 127.0.0.1:0
     message short >"$DIR/short"
@@ -257,7 +250,7 @@ END
 }
 
 @test "a receiver that does not answer: no reply in time, EOT, and again later" {
-    host <<'END'
+    play_host <<'END'
 < <ENQ>
 < <EOT>
 quiet 100
@@ -271,12 +264,11 @@ END
     run timeout 20 instsim astm --attempts 3 --timers reply=0.2,busy=0.2 --max-retries 0 "127.0.0.1:$PORT" "$DIR/x"
     [ "$status" = 69 ]
     [[ $output = *'no answer within 0.2 s'*'no-reply (frame 1, attempt 2)'*'0 accepted'* ]]
-    wait_listener
-    [ "$status" = 0 ]
+    wait_host
 }
 
 @test "a receiver that is busy: the next ENQ comes after --timers busy" {
-    host <<'END'
+    play_host <<'END'
 < <ENQ>
 > <NAK>
 quiet 300
@@ -295,12 +287,11 @@ END
     run timeout 20 instsim astm --attempts 1 --timers busy=0.4 "127.0.0.1:$PORT" "$DIR/x"
     [ "$status" = 0 ]
     [[ $output = *'the receiver is busy: next bid in 0.4 s'* ]]
-    wait_listener
-    [ "$status" = 0 ]
+    wait_host
 }
 
 @test "a connection that is lost in mid-message: it connects again and sends the message from the start" {
-    host <<'END'
+    play_host <<'END'
 < <ENQ>
 > <ACK>
 < <STX>1H|\^&|x||wire<CR><ETX><CS><CR><LF>
@@ -320,12 +311,11 @@ END
     run timeout 20 instsim astm --retry 0.05,1,1 "127.0.0.1:$PORT" "$DIR/x"
     [ "$status" = 0 ]
     [[ $output = *'connection-lost (frame 2, attempt 1)'*'1 accepted, 0 given up' ]]
-    wait_listener
-    [ "$status" = 0 ]
+    wait_host
 }
 
 @test "a connection that is lost with the last attempt ends it in good order" {
-    host <<'END'
+    play_host <<'END'
 < <ENQ>
 > <ACK>
 < <STX>1H|\^&|x||wire<CR><ETX><CS><CR><LF>
@@ -335,7 +325,7 @@ END
     run timeout 20 instsim astm --attempts 1 --retry 0.05,1,1 "127.0.0.1:$PORT" "$DIR/x"
     [ "$status" = 69 ]
     [[ $output = *'given up after 1 attempts: connection-lost'*'0 accepted, 1 given up' ]]
-    wait_listener
+    wait_host
 }
 
 @test "an inherited connection that ends before all is sent: exit 1, for what is left cannot be sent" {
@@ -366,7 +356,8 @@ END
 # leaves; what the other one has not sent by then it sends to astm-listen.
 both() {
     local one two first endpoint
-    start_listener instsim astm -v --role "$1" --timers contention=0.3 --seed 1 -c 3 --profile bloodgas listen:127.0.0.1:0
+    start_listener instsim astm -v --role "$1" --timers contention=0.3 --seed 1 -c 3 --profile bloodgas \
+        listen:127.0.0.1:0
     one=$LISTENER
     instsim astm -v --role "$2" --timers contention=0.3 --retry 0.05,1,1 --seed 2 -c 3 --profile hematology \
         "127.0.0.1:$PORT" >"$DIR/other.out" 2>"$DIR/other.err" 3>&- &
@@ -397,7 +388,7 @@ both() {
 }
 
 @test "the host does not answer the ENQ that it collided with, only the next, and waits before it bids again" {
-    host <<'END'
+    play_host <<'END'
 < <ENQ>
 > <ENQ>
 quiet 200
@@ -418,8 +409,7 @@ END
     run --separate-stderr timeout 20 instsim astm --role host --timers contention=0.4 "127.0.0.1:$PORT" "$DIR/x"
     [ "$status" = 0 ]
     [[ $output = *'"control_id":"x"'* ]]
-    wait_listener
-    [ "$status" = 0 ]
+    wait_host
 }
 
 @test "astm-listen as a host, and instsim: no ENQ is lost when the line is taken again and again" {

@@ -1,5 +1,5 @@
-# A peer that the shell plays byte by byte (`load wire` after helper), and the ends of a listener that a test holds in its
-# hands: a log that it can wait for, a stdout whose reader does not read.
+# A peer that the shell plays byte by byte (`load wire` after helper), and the ends of a listener that a test holds in
+# its hands: a log that it can wait for, a stdout whose reader does not read.
 
 ENQ=$'\x05' ACK=$'\x06' NAK=$'\x15' EOT=$'\x04'
 
@@ -52,6 +52,22 @@ deliver() {
     say "$ENQ" && hear "$ACK" && say_frame 1 "$(message "$1")" && hear "${2:-$ACK}" && say "$EOT"
 }
 
+# play_host: plays the script on stdin to whoever connects; PORT is where. wait_host waits for its end, which is good or
+# bad as the script was followed or not.
+play_host() {
+    local ready=$BATS_TEST_TMPDIR/ready.host
+    cat >"$BATS_TEST_TMPDIR/script"
+    mkfifo "$ready"
+    play -l -R 6 0 "$BATS_TEST_TMPDIR/script" 6>"$ready" 3>&- &
+    HOST=$!
+    started+=("$HOST")
+    read -r PORT <"$ready"
+}
+
+wait_host() {
+    wait "$HOST"
+}
+
 # hold_log: the log of the listener that is started next can be waited for.
 hold_log() {
     mkfifo "$BATS_TEST_TMPDIR/err"
@@ -82,7 +98,7 @@ stall_out() {
     [ -z "${1:-}" ] || head -c "$1" <&"$OUT" >/dev/null
 }
 
-# resume_out: its reader reads on, and all that the listener prints goes to …/lines. The reader holds nothing else open.
+# resume_out: its reader, who holds nothing else open, reads on, and all that the listener prints goes to …/lines.
 resume_out() {
     (
         for fd in {3..60}; do

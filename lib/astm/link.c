@@ -168,8 +168,8 @@ static void forget_session(struct astm_link *l)
 static void drop(struct astm_link *l, const char *why)
 {
     if (astm_assembly_open(&l->assembly))
-        tell(l, ASTM_NOTICE_DROPPED, "an incomplete message of %zu bytes: %s",
-             l->assembly.text.len - l->assembly.base, why);
+        tell(l, ASTM_NOTICE_DROPPED, "an incomplete message of %zu bytes: %s", l->assembly.text.len - l->assembly.base,
+             why);
     forget_session(l);
 }
 
@@ -201,10 +201,10 @@ static bool is_timely(const struct astm_link *l, int64_t now)
     return now - l->acked <= PROOF_MS && now - l->arrived < patience - patience / 10;
 }
 
-/* The sender has gone on; in time: our last ACK has arrived. */
+/* The sender has gone on; in time, and after our last ACK has left us: it has arrived. */
 static void prove(struct astm_link *l, bool in_time)
 {
-    if (l->unproven && in_time && l->observer.acknowledged)
+    if (l->unproven && in_time && !l->out.len && l->observer.acknowledged)
         l->observer.acknowledged(l->observer.context, l->unproven_from, l->unproven, true);
     l->unproven = 0;
 }

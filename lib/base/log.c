@@ -51,11 +51,11 @@ void log_line(enum log_level level, const char *format, ...)
 {
     if (!log_wants(level))
         return;
-    char line[LOG_LINE];
-    int head = snprintf(line, sizeof line, "%s: ", log_state.program);
+    char line[LOG_LINE]; /* the LF takes the place of the NUL */
+    int head = snprintf(line, sizeof line, "%.64s: ", log_state.program);
     va_list args;
     va_start(args, format);
-    int body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, args);
+    int body = vsnprintf(line + head, sizeof line - (size_t)head, format, args);
     va_end(args);
     if (body < 0)
         return;

@@ -1,5 +1,5 @@
-/* Lines for people, on stderr: `program: text`. One line is one write of at most LOG_LINE bytes, so that lines of several
- * programs never mix. Control characters are shown, never sent to a terminal. */
+/* Lines for people, on stderr: `program: text`. One line is one write of at most LOG_LINE bytes, so that lines of
+ * several programs never mix. Control characters are shown as `?`: nothing in a text moves a terminal. */
 #ifndef INSTLINK_LOG_H
 #define INSTLINK_LOG_H
 
@@ -10,8 +10,8 @@ enum { LOG_LINE = 512 };
 
 enum log_level { LOG_ERROR, LOG_EVENT, LOG_DETAIL, LOG_WIRE };
 
-/* Names the program and the most talkative level that is printed. may_wait: a stderr that nobody reads makes us wait; else
- * the line is dropped and counted. */
+/* Names the program and the most talkative level that is printed. may_wait: a stderr that nobody reads makes us wait;
+ * else the line is dropped and counted. */
 void log_open(const char *program, enum log_level level, bool may_wait);
 
 /* Whether lines of that level are printed. */

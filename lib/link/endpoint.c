@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { BACKLOG = 4096 }; /* a whole laboratory that comes back at once; the system takes less where it must */
+
 static const char LOOPBACK[] = "127.0.0.1";
 
 static bool starts(const char **text, const char *prefix)
@@ -133,7 +135,7 @@ int endpoint_listen(const struct endpoint *e, const struct address *address)
     if (family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, strcmp(e->host, "*") == 0 ? &off : &on, sizeof on);
     set_non_blocking(fd);
-    if (bind(fd, (const struct sockaddr *)&address->storage, address->len) == 0 && listen(fd, SOMAXCONN) == 0)
+    if (bind(fd, (const struct sockaddr *)&address->storage, address->len) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int error = errno;
     close(fd);

@@ -220,6 +220,10 @@ static const struct test ruling_1[] = {
      CUT "> 3[L|1/] ?H|\\^&|2/L|1/ =accept < ACK > 4[H|\\^&/] < ACK settle"},
     {HOST, "several may be owed",
      CUT "> 3[H|\\^&|3/] ?-+H|\\^&|2/ < ACK > EOT ?-+H|\\^&|3/ settle settle > ENQ < NAK settle > ENQ < ACK"},
+    {HOST, "but where two are, further frames wait, and are refused for now",
+     CUT "> 3[H|\\^&|3/] ?-+H|\\^&|2/ < ACK > 4[H|\\^&|4/] @2000 < NAK settle > 4[H|\\^&|4/] ?-+H|\\^&|3/ < ACK"},
+    {HOST, "and the last message is not lost over that",
+     CUT "> 3[H|\\^&|3/] ?-+H|\\^&|2/ < ACK > 4[H|\\^&|4/] @2000 < NAK > EOT ?-+H|\\^&|3/ settle settle settle idle"},
     {HOST, "the frame with the next H is refused: the message before it is not offered again",
      ONE "> 2[H|\\^&|2/L|1/] ?-+H|\\^&/ ?H|\\^&|2/L|1/ =never < NAK > 2[H|\\^&|2/L|1/] ?H|\\^&|2/L|1/ =accept < ACK "
          "settle"},
@@ -486,6 +490,9 @@ static const struct test ruling_28[] = {
      ASKED
      "@11900 =accept < ACK acked:1-1 @1600 > EOT ENQ < ACK > 1[H|\\^&/L|1/] ?H|\\^&/L|1/ =accept < ACK acked:2-2"},
     {HOST, "but before that it does", ASKED "@11900 =accept < ACK acked:1-1 @1599 > EOT proven:1-1"},
+    {HOST, "nor does what came before our ACK has gone",
+     ASKED
+     "block =accept > EOT unblock < ACK acked:1-1 > ENQ < ACK > 1[H|\\^&/L|1/] ?H|\\^&/L|1/ =accept < ACK acked:2-2"},
     {HOST, "nor does ENQ",
      ASKED "=accept < ACK acked:1-1 > ENQ < ACK > 1[H|\\^&/L|1/] ?H|\\^&/L|1/ =accept < ACK acked:2-2"},
     {HOST, "a repeat starts the 10 s anew",
@@ -638,8 +645,9 @@ static void slow_lines(void)
 
 static void bounds(void)
 {
-    static const unsigned char enqs[1000] = {[0 ... 999] = ASTM_ENQ};
+    unsigned char enqs[1000];
     struct bench b;
+    memset(enqs, ASTM_ENQ, sizeof enqs);
     bench_begin(&b, &configs[HOST]);
     size_t total = 0, taken = 1;
     while (taken && total < (10 << 20))
