@@ -1,3 +1,4 @@
+#include "astm/get.h"
 #include "astm/reader.h"
 #include "astm/view.h"
 #include "base/log.h"
@@ -13,6 +14,7 @@ static const char help[] = "usage: astm-decode [OPTION ...] [FILE ...]\n"
                            "Damaged frames are named on stderr; the rest is decoded, and the exit status is 1.\n"
                            "\n"
                            "  -o, --output FORMAT   message (default), record, result, tsv, frame, text or raw\n"
+    "      --get PATHS       chosen fields as a table: P.6.1,R.3.4,R.4\n"
                            "      --positional      records as {\"type\",\"fields\"}: every field, escapes as sent\n"
                            "  -c, --count N         stop after N messages\n"
                            "      --checksum WHICH  std (default), noterm, stx, xor, none, or auto: what fits\n"
@@ -35,6 +37,8 @@ struct astm_decoder {
     struct astm_view view;
     struct astm_view_config format;
     struct charset charset;
+    struct get_paths paths;
+    struct astm_get get;
 };
 
 static void on_defect(void *context, uint64_t offset, const char *text)
@@ -80,9 +84,10 @@ static bool write_message(struct decoder *d, const struct astm_message *message)
     struct envelope envelope = {.id = id, .source = d->source, .offset = message->offset};
     if (!astm_view_begin(&a->view, &a->format, message, &envelope))
         return false;
+    astm_get_begin(&a->get);
     enum view_progress progress;
     do {
-        progress = astm_view_more(&a->view, &d->out);
+        progress = a->get.paths ? astm_get_more(&a->get, &a->view, &d->out) : astm_view_more(&a->view, &d->out);
         if (!decode_flush(d, false))
             return true;
     } while (progress == VIEW_GOES_ON);
@@ -106,10 +111,11 @@ static void end(struct decoder *d)
     astm_reader_free(&a->reader);
 }
 
-enum { POSITIONAL = 256, CHECKSUM, IGNORE_CHECKSUM, CHARSET, MAX_MESSAGE };
+enum { GET = 256, POSITIONAL, CHECKSUM, IGNORE_CHECKSUM, CHARSET, MAX_MESSAGE };
 
 static const struct option options[] = {
     {"output", required_argument, NULL, 'o'},
+    {"get", required_argument, NULL, GET},
     {"positional", no_argument, NULL, POSITIONAL},
     {"count", required_argument, NULL, 'c'},
     {"checksum", required_argument, NULL, CHECKSUM},
@@ -123,6 +129,15 @@ static const struct option options[] = {
     {0},
 };
 
+static bool option_get(const struct program *p, struct astm_decoder *a, int *status)
+{
+    const char *wrong = get_parse(&a->paths, &astm_get_names, optarg);
+    a->get.paths = &a->paths;
+    if (wrong)
+        *status = program_usage(p, "--get: '%.*s' is no path like P.6.1 or R.4", (int)strcspn(wrong, ","), wrong);
+    return !wrong;
+}
+
 /* Takes one option of ours. False: exit with d->status. */
 static bool take_option(struct decoder *d, struct astm_decoder *a, int option)
 {
@@ -130,6 +145,8 @@ static bool take_option(struct decoder *d, struct astm_decoder *a, int option)
     switch (option) {
     case 'o':
         return option_format(p, optarg, &a->format.format, &d->status);
+    case GET:
+        return option_get(p, a, &d->status);
     case POSITIONAL:
         a->format.positional = true;
         return true;
@@ -162,11 +179,14 @@ int main(int argc, char **argv)
     }
     log_open(program.name, (enum log_level)(LOG_EVENT + program.verbosity), true);
     a.config.context = &d;
+    if (a.get.paths)
+        a.format.format = VIEW_TEXT;
     if (a.format.format == VIEW_FRAME)
         a.config.wire = on_wire;
     if (a.format.format == VIEW_TSV && !result_tsv_header(&d.out))
         decode_no_memory(&d);
     int status = decode_files(&d, argv + optind, argc - optind);
+    astm_get_free(&a.get);
     astm_view_free(&a.view);
     charset_close(&a.charset);
     return status;

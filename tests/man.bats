@@ -7,7 +7,7 @@ load helper
 
 MAN=$BATS_TEST_DIRNAME/../man
 README=$BATS_TEST_DIRNAME/../README.md
-PROGRAMS=(astm-decode astm-listen instsim)
+PROGRAMS=(astm-decode astm-listen hl7-decode instsim mllp-frame)
 
 # What --help and a page say of options: `-o, --output FORMAT`, sorted.
 options_in_help() {
@@ -225,6 +225,22 @@ every_field() {
     need jq
     examples_of_page "$MAN/astm-listen.1"
     run_examples jq .
+}
+
+@test "the examples of hl7-decode(1) run as shown" {
+    examples_of_page "$MAN/hl7-decode.1"
+    run_examples plain .
+}
+
+@test "the examples of hl7-decode(1) with jq run as shown" {
+    need jq
+    examples_of_page "$MAN/hl7-decode.1"
+    run_examples jq .
+}
+
+@test "the examples of mllp-frame(1) run as shown" {
+    examples_of_page "$MAN/mllp-frame.1"
+    run_examples plain .
 }
 
 @test "the examples of instsim(1) run as shown" {

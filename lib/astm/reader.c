@@ -394,8 +394,8 @@ static void begin_line(struct astm_reader *r, uint64_t offset)
     r->bare = true;
 }
 
-/* How many bytes, from within a line that is a record, come before a line that may be something else, or an H record, or
- * after what may be the L record. */
+/* How many bytes, from within a line that is a record, come before a line that may be something else, or an H record,
+ * or after what may be the L record. */
 static size_t records(const unsigned char *p, size_t n)
 {
     size_t at = 0, line;

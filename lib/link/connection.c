@@ -224,8 +224,6 @@ static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t
     bool moved = true;
     while (moved && at < n && takes_bytes(c)) {
         inform(c);
-        if (at || p == c->in.data)
-            c->link.unproven = 0; /* what came before an ACK of ours does not prove that it has arrived */
         size_t taken = astm_link_push(&c->link, p + at, n - at, now);
         at += taken;
         moved = take_event(c, now) || taken;

@@ -1,8 +1,11 @@
 /* crowd: many connections to one port, that say nothing.
  *
- * usage: crowd [HOST:]PORT N KEPT   opens N connections, of which the other side is expected to keep KEPT and to close
- * the others; prints "OPEN CLOSED" when that is so, then holds on until its stdin ends, and prints the same again crowd
- * -x [HOST:]PORT N     connects and closes, N times, one after the other
+ * usage: crowd [HOST:]PORT N KEPT
+ *        crowd -x [HOST:]PORT N
+ *
+ * Opens N connections, of which the other side is expected to keep KEPT and to close the others; prints "OPEN CLOSED"
+ * when that is so, holds on until its stdin ends, and prints the same again. With -x it connects and closes, N times,
+ * one after the other.
  *
  * HOST is 127.0.0.1 unless given, and numeric. Exit status: 0 all connections were made, 1 some were not, 2 usage. */
 #define _POSIX_C_SOURCE 200809L

@@ -3,10 +3,15 @@
  * usage: proxy [-s SEED] [-d N] [-c N] [-l N] [-R FD] TARGET-PORT
  *
  * Listens on a free port of 127.0.0.1, prints it on FD (or stdout), and passes on what comes to TARGET-PORT, in pieces
- * of random lengths. Of about N bytes (0: never), one is the last before the connection is -d N   dropped, in both
- * directions, with what was not passed on yet; or -c N   is corrupted: towards the target and printable ones only, so
- * that checksums notice, never two within a frame; or -l N   is passed on late, by some milliseconds. Ends with
- * SIGTERM, and tells on stderr what it did. */
+ * of random lengths. One of about N bytes (0: none) is an accident:
+ *
+ *   -d N   the connection is dropped, in both directions, with what was not passed on yet; at answers, which are single
+ *          bytes, one in N / 60
+ *   -c N   it is corrupted: towards the target, and printable ones only, so that a checksum notices; never two in a
+ *          frame
+ *   -l N   it and what follows comes some milliseconds late
+ *
+ * Ends with SIGTERM, and tells on stderr what it did. */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINES = 256, HELD = 4096, FRAME = 300, LATE_MS = 5 };
+enum { LINES = 256, HELD = 4096, FRAME = 300, LATE_MS = 5, ANSWERS = 60 };
 
 /* One direction of a connection: bytes read from `from` and not yet written to its partner. */
 struct lane {
@@ -115,19 +120,20 @@ static void close_line(struct line *l)
 }
 
 /* Reads into the lane. False: the connection breaks. */
-static bool take(struct lane *a, bool corrupt)
+static bool take(struct lane *a, bool outward)
 {
+    unsigned long drop = outward || !drop_every ? drop_every : drop_every / ANSWERS + 1;
     ssize_t n = read(a->from, a->held + a->len, sizeof a->held - a->len);
     if (n < 0)
         return errno == EAGAIN || errno == EINTR;
     a->eof = n == 0;
     for (size_t i = a->len; i < a->len + (size_t)n; i++) {
         bool printable = a->held[i] > ' ' && a->held[i] < 0x7E;
-        if (chance(drop_every)) {
+        if (chance(drop)) {
             drops++;
             return false;
         }
-        if (corrupt && printable && ++a->since > FRAME && chance(corrupt_every)) {
+        if (outward && printable && ++a->since > FRAME && chance(corrupt_every)) {
             a->held[i]++;
             a->since = 0;
             corruptions++;
