@@ -100,12 +100,14 @@ stall_out() {
 
 # resume_out: its reader, who holds nothing else open, reads on, and all that the listener prints goes to …/lines.
 resume_out() {
+    local read
+    exec {read}<"$BATS_TEST_TMPDIR/out"
     (
         for fd in {3..60}; do
             eval "exec $fd>&-"
         done
         exec tr -d '\0'
-    ) <"$BATS_TEST_TMPDIR/out" >"$BATS_TEST_TMPDIR/lines" &
+    ) <&"$read" >"$BATS_TEST_TMPDIR/lines" &
     READER=$!
-    exec {OUT}>&-
+    exec {OUT}>&- {read}<&-
 }

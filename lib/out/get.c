@@ -109,8 +109,9 @@ bool get_write(const struct get_row *row, const struct get_paths *paths, get_cel
         scratch->len = 0;
         fine = !i || bytes_append(out, "\t", 1);
         if (row->cell[i].p)
-            fine = fine && cell(context, &paths->path[i], row->cell[i], scratch) &&
-                   tsv_cell(out, scratch->data, scratch->len);
+            fine = fine && cell(context, &paths->path[i], row->cell[i], scratch);
+        if (scratch->len)
+            fine = fine && tsv_cell(out, scratch->data, scratch->len);
     }
     fine = fine && bytes_append(out, "\n", 1);
     if (!fine)
