@@ -1,7 +1,7 @@
 # instlink, with GNU make. `make help` lists what can be made; a variant (another compiler, a sanitizer) has a build
 # folder of its own.
 VERSION := 0.1.0
-PROGRAMS := astm-decode astm-listen hl7-decode instsim mllp-frame
+PROGRAMS := astm-decode astm-listen hl7-decode hl7-listen instsim mllp-frame
 
 VARIANT := $(filter-out cc gcc,$(notdir $(firstword $(CC))))
 BUILD ?= build$(addprefix /,$(VARIANT))
@@ -16,7 +16,8 @@ Q := $(if $(V),,@)
 
 LIB_SOURCES := $(sort $(wildcard lib/*/*.c))
 SHARED_SOURCES := $(filter-out $(PROGRAMS:%=cmd/%.c),$(sort $(wildcard cmd/*.c)))
-HEADERS := $(sort $(wildcard lib/*/*.h))
+PRIVATE := lib/base/charset_iconv.h lib/sim/tests.h lib/sim/text.h # for their own folder alone, and not installed
+HEADERS := $(filter-out $(PRIVATE),$(sort $(wildcard lib/*/*.h)))
 PAGES := $(sort $(wildcard man/*.[1-9]))
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*_test.c))
 PEER_SOURCES := $(sort $(wildcard tests/peer/*.c))

@@ -3,7 +3,6 @@
 #include "astm/view.h"
 #include "base/log.h"
 #include "decode.h"
-#include "status.h"
 
 #include <unistd.h>
 
@@ -14,7 +13,7 @@ static const char help[] = "usage: astm-decode [OPTION ...] [FILE ...]\n"
                            "Damaged frames are named on stderr; the rest is decoded, and the exit status is 1.\n"
                            "\n"
                            "  -o, --output FORMAT   message (default), record, result, tsv, frame, text or raw\n"
-    "      --get PATHS       chosen fields as a table: P.6.1,R.3.4,R.4\n"
+                           "      --get PATHS       chosen fields as a table: P.6.1,R.3.4,R.4\n"
                            "      --positional      records as {\"type\",\"fields\"}: every field, escapes as sent\n"
                            "  -c, --count N         stop after N messages\n"
                            "      --checksum WHICH  std (default), noterm, stx, xor, none, or auto: what fits\n"
@@ -23,12 +22,13 @@ static const char help[] = "usage: astm-decode [OPTION ...] [FILE ...]\n"
                            "                        a message is not valid UTF-8\n"
                            "      --max-message SIZE  longest message (10M)\n"
                            "  -q, --quiet           errors only\n"
-                           "  -v, --verbose         more\n"
+                           "  -v, --verbose         of each FILE, its bytes, messages and defects\n"
                            "  -h, --help            this text\n"
                            "  -V, --version         the version\n"
                            "\n"
                            "Exit status: 0 done, 1 some of the input was defective, 64 usage, 66 no such input,\n"
-                           "74 input or output failed, 77 not permitted. See astm-decode(1).\n";
+                           "71 operating system, 74 input or output failed, 77 not permitted. See\n"
+                           "astm-decode(1).\n";
 
 /* The machine of this decoder. */
 struct astm_decoder {
@@ -76,7 +76,7 @@ static void eof(struct decoder *d, const unsigned char *bytes, size_t n)
     astm_reader_eof(&a->reader, bytes, n);
 }
 
-static bool write_message(struct decoder *d, const struct astm_message *message)
+static bool write_message(struct decoder *d, const struct message *message)
 {
     struct astm_decoder *a = d->machine;
     char id[27];
@@ -97,11 +97,12 @@ static bool write_message(struct decoder *d, const struct astm_message *message)
 static bool next(struct decoder *d)
 {
     struct astm_decoder *a = d->machine;
-    struct astm_message message;
+    struct message message;
     if (!astm_reader_next(&a->reader, &message))
         return false;
     if (!write_message(d, &message))
         decode_no_memory(d);
+    d->messages++;
     return true;
 }
 
@@ -151,7 +152,7 @@ static bool take_option(struct decoder *d, struct astm_decoder *a, int option)
         a->format.positional = true;
         return true;
     case 'c':
-        return option_count(p, "--count", optarg, &d->count, &d->status);
+        return option_from_1(p, "--count", optarg, &d->count, &d->status);
     case CHECKSUM:
         return option_checksum(p, optarg, &a->config.checksum, &d->status);
     case IGNORE_CHECKSUM:

@@ -9,6 +9,7 @@ static const char help[] = "usage: astm-listen [OPTION ...] ENDPOINT ...\n"
                            "is every address), dial:HOST:PORT, unix:PATH, or fd:N for an inherited socket.\n"
                            "\n"
                            "  -o, --output FORMAT     message (default), record, result, tsv, frame, text or raw\n"
+                           "      --get PATHS         chosen fields as a table: P.6.1,R.3.4,R.4\n"
                            "      --positional        records as {\"type\",\"fields\"}: every field, escapes as sent\n"
                            "  -n, --name NAME         the link's name in the output (the endpoint as written)\n"
                            "  -c, --count N           stop after N messages\n"
@@ -43,7 +44,7 @@ static const char help[] = "usage: astm-listen [OPTION ...] ENDPOINT ...\n"
 int main(int argc, char **argv)
 {
     static struct listener listener;
-    listener_init(&listener, "astm-listen", help);
+    listener_init(&listener, "astm-listen", help, &protocol_astm);
     if (!listener_options(&listener, argc, argv))
         return listener.status;
     return listener_run(&listener, argv + optind, argc - optind);

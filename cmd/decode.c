@@ -11,6 +11,12 @@
 
 enum { CHUNK = 256 << 10 };
 
+/* What people call the file. */
+static const char *label(const char *name)
+{
+    return strcmp(name, "-") == 0 ? "stdin" : name;
+}
+
 /* What went wrong first is the exit status; defects count least. */
 static void fail(struct decoder *d, int status)
 {
@@ -45,7 +51,8 @@ bool decode_flush(struct decoder *d, bool all)
 
 void decode_defect(struct decoder *d, uint64_t offset, const char *text)
 {
-    log_line(LOG_ERROR, "%s: offset %llu: %s", d->source, (unsigned long long)offset, text);
+    log_line(LOG_ERROR, "%s: offset %llu: %s", label(d->source), (unsigned long long)offset, text);
+    d->defects++;
     if (!d->status)
         d->status = STATUS_DEFECTIVE;
 }
@@ -57,14 +64,17 @@ void decode_no_memory(struct decoder *d)
     d->stop = true;
 }
 
-static void write_messages(struct decoder *d)
+/* Returns whether there was any. */
+static bool write_messages(struct decoder *d)
 {
+    bool any = false;
     while (!d->stop && d->protocol->next(d)) {
-        d->messages++;
+        any = true;
         if (d->count && d->messages == d->count)
             d->stop = true;
         decode_flush(d, false);
     }
+    return any;
 }
 
 /* Feeds what is in the buffer; what is not taken moves to its beginning. Returns how many bytes stay. */
@@ -73,9 +83,7 @@ static size_t feed(struct decoder *d, unsigned char *buffer, size_t n)
     size_t at = 0;
     while (at < n && !d->stop) {
         size_t taken = d->protocol->push(d, buffer + at, n - at);
-        uint64_t before = d->messages;
-        write_messages(d);
-        if (!taken && d->messages == before)
+        if (!write_messages(d) && !taken)
             break;
         at += taken;
     }
@@ -100,11 +108,12 @@ static void read_all(struct decoder *d, int fd, unsigned char *buffer)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            log_line(LOG_ERROR, "%s: %s", d->source, strerror(errno));
+            log_line(LOG_ERROR, "%s: %s", label(d->source), strerror(errno));
             fail(d, STATUS_IO);
         }
         if (n <= 0)
             break;
+        d->bytes += (uint64_t)n;
         held = feed(d, buffer, held + (size_t)n);
     }
     if (d->stop)
@@ -113,8 +122,18 @@ static void read_all(struct decoder *d, int fd, unsigned char *buffer)
     write_messages(d);
 }
 
+/* Says how much of each a file had, beyond what there was before. */
+static void tell(const struct decoder *d, uint64_t bytes, uint64_t messages, uint64_t defects)
+{
+    if (!d->broken)
+        log_line(LOG_DETAIL, "%s: bytes %llu, messages %llu, defects %llu", label(d->source),
+                 (unsigned long long)(d->bytes - bytes), (unsigned long long)(d->messages - messages),
+                 (unsigned long long)(d->defects - defects));
+}
+
 static void decode_file(struct decoder *d, const char *name, unsigned char *buffer)
 {
+    uint64_t bytes = d->bytes, messages = d->messages, defects = d->defects;
     bool standard = strcmp(name, "-") == 0;
     int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -126,6 +145,7 @@ static void decode_file(struct decoder *d, const char *name, unsigned char *buff
     d->protocol->begin(d);
     read_all(d, fd, buffer);
     d->protocol->end(d);
+    tell(d, bytes, messages, defects);
     if (!standard)
         close(fd);
 }

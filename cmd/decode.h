@@ -16,7 +16,8 @@ struct decode_protocol {
     size_t (*push)(struct decoder *decoder, const unsigned char *bytes, size_t n);
     /* The file has ended; bytes are what push did not take. */
     void (*eof)(struct decoder *decoder, const unsigned char *bytes, size_t n);
-    /* Appends the next message's lines to out, flushing as they grow. False when there is none. */
+    /* Appends what the next message becomes to out, flushing as it grows, and counts it in messages. False when there
+     * is none; true also where what comes next becomes nothing. */
     bool (*next)(struct decoder *decoder);
     void (*end)(struct decoder *decoder);
 };
@@ -28,7 +29,9 @@ struct decoder {
     const char *source; /* the name of the file being read */
     uint64_t count;     /* -c; 0: all */
     uint64_t messages;  /* so far, of all files */
-    struct bytes out;   /* lines that are not written yet */
+    uint64_t defects;   /* likewise */
+    uint64_t bytes;     /* likewise */
+    struct bytes out;   /* what is not written yet */
     struct ident ident; /* where message ids come from */
     int status;
     bool stop;   /* the count is reached, or going on makes no sense */

@@ -1,56 +1,67 @@
 #!/bin/sh
-# A listener, a simulated chemistry analyzer that sends it three messages, and the results as a table.
+# Two simulated analyzers, one that speaks ASTM and one that speaks HL7, send to a listener each; the results of both as
+# one table. Nothing but what POSIX has is used.
 # usage: sh cmd/demo.sh BIN, the folder with the programs
 set -u
 bin=${1:?the folder with the programs}
-dir=$(mktemp -d) || exit 1
+dir=${TMPDIR:-/tmp}/instlink-demo.$$
 listener=
 
 clean_up() {
     [ -z "$listener" ] || kill "$listener" 2>/dev/null
     rm -rf "$dir"
 }
+(umask 077 && mkdir "$dir") || exit 1
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
-mkfifo "$dir/ready" || exit 1
-timeout 60 "$bin/astm-listen" -q -c 3 -o tsv -R 3 listen:127.0.0.1:0 3>"$dir/ready" >"$dir/results" &
-listener=$!
-read -r endpoint <"$dir/ready" || exit 1
-address=${endpoint#listen:}
+# show PROTOCOL COUNT PROFILE: a listener, and an analyzer that sends it COUNT messages; the results go to
+# $dir/PROTOCOL.tsv.
+show() {
+    mkfifo "$dir/ready" || exit 1
+    "$bin/$1-listen" -q -c "$2" -o tsv -R 3 127.0.0.1:0 3>"$dir/ready" >"$dir/$1.tsv" &
+    listener=$!
+    read -r endpoint <"$dir/ready" || exit 1
+    rm "$dir/ready"
+    address=${endpoint#listen:}
+    echo "$1-listen -c $2 -o tsv $address >$1.tsv &"
+    echo "instsim $1 -c $2 --profile $3 $address"
+    "$bin/instsim" "$1" -c "$2" --profile "$3" --attempts 1 --max-retries 0 "$address" 2>"$dir/log" || {
+        cat "$dir/log" >&2
+        exit 1
+    }
+    sed -n 's/ after .*//; s/^instsim: message/  message/p' "$dir/log"
+    wait "$listener" || exit 1
+    listener=
+}
 
-echo "astm-listen takes results at $address; instsim, a chemistry analyzer, sends three messages there:"
-timeout 60 "$bin/instsim" astm "$address" --profile chemistry --count 3 --seed 1 >"$dir/sent" || exit 1
-wait "$listener"
-status=$?
-listener=
-[ $status = 0 ] || exit $status
+show astm 2 chemistry
+show hl7 2 coagulation
+echo
 
-# Bytes are counted, less those that continue a UTF-8 character.
-LC_ALL=C awk -F '\t' '
-    BEGIN { columns = split("patient_id specimen_id test value units flags", name, " ") }
-    NR == 1 {
+awk -F '\t' '
+    BEGIN { columns = split("protocol patient_id specimen_id test value units flags", name, " ") }
+    FNR == 1 {
         for (i = 1; i <= NF; i++)
             place[$i] = i
         for (c = 1; c <= columns; c++)
-            if (!(name[c] in place)) { print "no column " name[c] >"/dev/stderr"; exit 1 }
+            missing += !(name[c] in place)
     }
-    {
+    FNR > 1 || NR == 1 {
+        rows++
         for (c = 1; c <= columns; c++) {
-            cell[NR, c] = text = $place[name[c]]
-            size[NR, c] = length(text) - gsub(/[\200-\277]/, "", text)
-            if (size[NR, c] > width[c])
-                width[c] = size[NR, c]
+            cell[rows, c] = $place[name[c]]
+            if (length(cell[rows, c]) > width[c])
+                width[c] = length(cell[rows, c])
         }
     }
     END {
-        for (row = 1; row <= NR; row++) {
+        for (row = 1; row <= rows; row++) {
             line = ""
             for (c = 1; c <= columns; c++)
-                line = line "  " cell[row, c] sprintf("%" width[c] - size[row, c] "s", "")
+                line = line sprintf("  %-" width[c] "s", cell[row, c])
             sub(/ +$/, "", line)
             print line
         }
-        if (NR < 2)
-            exit 1
-    }' "$dir/results"
+        exit missing > 0 || rows < 3
+    }' "$dir/astm.tsv" "$dir/hl7.tsv"

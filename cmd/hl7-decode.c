@@ -2,31 +2,30 @@
 #include "decode.h"
 #include "hl7/reader.h"
 #include "hl7/view.h"
-#include "status.h"
 
 #include <unistd.h>
 
-static const char help[] =
-    "usage: hl7-decode [OPTION ...] [FILE ...]\n"
-    "\n"
-    "Decodes captured HL7 v2 traffic: MLLP blocks, one direction or both mixed, and bare\n"
-    "messages whose segments end with CR, LF or CR LF. Reads stdin without FILE.\n"
-    "Damaged blocks are named on stderr; the rest is decoded, and the exit status is 1.\n"
-    "\n"
-    "  -o, --output FORMAT   message (default), record, result, tsv, frame, text or raw\n"
-    "      --get PATHS       chosen fields as a table: MSH-10,PID-3.1,OBX-3.1,OBX-5\n"
-    "      --positional      every field, empty ones at the end too; escapes as sent\n"
-    "  -c, --count N         stop after N messages\n"
-    "      --charset NAME    the sender's character set, whatever MSH-18 says\n"
-    "      --segment-end WHICH  what ends a segment: auto (default), cr or lf\n"
-    "      --max-message SIZE  longest message (10M)\n"
-    "  -q, --quiet           errors only\n"
-    "  -v, --verbose         more\n"
-    "  -h, --help            this text\n"
-    "  -V, --version         the version\n"
-    "\n"
-    "Exit status: 0 done, 1 some of the input was defective, 64 usage, 66 no such input,\n"
-    "74 input or output failed, 77 not permitted. See hl7-decode(1).\n";
+static const char help[] = "usage: hl7-decode [OPTION ...] [FILE ...]\n"
+                           "\n"
+                           "Decodes captured HL7 v2 traffic: MLLP blocks, one direction or both mixed, and bare\n"
+                           "messages whose segments end with CR, LF or CR LF. Reads stdin without FILE.\n"
+                           "Damaged blocks are named on stderr; the rest is decoded, and the exit status is 1.\n"
+                           "\n"
+                           "  -o, --output FORMAT   message (default), record, result, tsv, frame, text or raw\n"
+                           "      --get PATHS       chosen fields as a table: MSH-10,PID-3.1,OBX-3.1,OBX-5\n"
+                           "      --positional      every field, empty ones at the end too; escapes as sent\n"
+                           "  -c, --count N         stop after N messages\n"
+                           "      --charset NAME    the sender's character set, whatever MSH-18 says\n"
+                           "      --segment-end WHICH  what ends a segment: auto (default), cr or lf\n"
+                           "      --max-message SIZE  longest message (10M)\n"
+                           "  -q, --quiet           errors only\n"
+                           "  -v, --verbose         of each FILE, its bytes, messages and defects\n"
+                           "  -h, --help            this text\n"
+                           "  -V, --version         the version\n"
+                           "\n"
+                           "Exit status: 0 done, 1 some of the input was defective, 64 usage, 66 no such input,\n"
+                           "71 operating system, 74 input or output failed, 77 not permitted. See\n"
+                           "hl7-decode(1).\n";
 
 /* The machine of this decoder. */
 struct hl7_decoder {
@@ -47,8 +46,12 @@ static void on_wire(void *context, const struct hl7_wire *wire)
 {
     struct decoder *d = context;
     struct envelope envelope = {.source = d->source};
-    if (!d->stop && hl7_wire_line(&d->out, wire, &envelope))
+    if (d->stop)
+        return;
+    if (hl7_wire_line(&d->out, wire, &envelope))
         decode_flush(d, false);
+    else
+        decode_no_memory(d);
 }
 
 static void begin(struct decoder *d)
@@ -92,11 +95,9 @@ static bool next(struct decoder *d)
     struct hl7_message message;
     if (!hl7_reader_next(&h->reader, &message))
         return false;
-    if (!write_message(d, &message)) {
-        log_line(LOG_ERROR, "memory is exhausted");
-        d->status = STATUS_SYSTEM;
-        d->stop = true;
-    }
+    if (!write_message(d, &message))
+        decode_no_memory(d);
+    d->messages++;
     return true;
 }
 
@@ -154,7 +155,7 @@ static bool take_option(struct decoder *d, struct hl7_decoder *h, int option)
         h->format.positional = true;
         return true;
     case 'c':
-        return option_count(p, "--count", optarg, &d->count, &d->status);
+        return option_from_1(p, "--count", optarg, &d->count, &d->status);
     case CHARSET:
         h->format.charset = &h->charset;
         return option_charset(p, optarg, &h->charset, &d->status);
@@ -181,8 +182,8 @@ int main(int argc, char **argv)
     h.config.context = &d;
     if (h.format.format == VIEW_FRAME && !h.format.get)
         h.config.wire = on_wire;
-    if (h.format.format == VIEW_TSV && !h.format.get)
-        result_tsv_header(&d.out);
+    if (h.format.format == VIEW_TSV && !h.format.get && !result_tsv_header(&d.out))
+        decode_no_memory(&d);
     int status = decode_files(&d, argv + optind, argc - optind);
     hl7_view_free(&h.view);
     charset_close(&h.charset);

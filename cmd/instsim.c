@@ -1,10 +1,8 @@
-#include "astm/reader.h"
-#include "astm/record.h"
 #include "base/log.h"
 #include "base/option.h"
 #include "link/connection.h"
 #include "listen.h"
-#include "sim/profile.h"
+#include "sim/script.h"
 #include "status.h"
 
 #include <errno.h>
@@ -13,12 +11,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char help[] = "usage: instsim astm [OPTION ...] ENDPOINT [FILE ...]\n"
+static const char help[] = "usage: instsim astm|hl7 [OPTION ...] ENDPOINT [FILE ...]\n"
                            "\n"
-                           "Is an ASTM instrument (LIS01/LIS02, E1381/E1394): connects, sends the messages of the\n"
-                           "files (framed captures or bare records) or made-up ones, each in a session of its own,\n"
-                           "and says on stderr what became of them. What the other side sends is acknowledged and\n"
-                           "printed on stdout.\n"
+                           "Is an instrument: connects, sends the messages of the files (captures, or bare records\n"
+                           "or segments) or made-up ones, and says on stderr what became of them. ASTM (LIS01/LIS02,\n"
+                           "E1381/E1394): each message in a session of its own. HL7 v2 over MLLP: each message\n"
+                           "after the answer to the one before has come and been checked: MSA-2, code, time. What\n"
+                           "the other side sends is acknowledged and printed on stdout.\n"
                            "\n"
                            "ENDPOINT is HOST:PORT or dial:HOST:PORT, listen:HOST:PORT, unix:PATH, fd:N, or - to\n"
                            "print the messages instead of sending them.\n"
@@ -28,11 +27,6 @@ static const char help[] = "usage: instsim astm [OPTION ...] ENDPOINT [FILE ...]
                            "      --seed S            same seed, same bytes (1)\n"
                            "  -c, --count N           how many messages (1; of files: each once)\n"
                            "      --attempts N        how often a message is tried before it is given up (5)\n"
-                           "      --size N            most bytes of text in a frame (240)\n"
-                           "      --whole             one run of ETB frames a message, not an ETX frame a record\n"
-                           "      --checksum WHICH    std (default), noterm, stx, xor or none\n"
-                           "      --role ROLE         instrument (default) or host: who wins a contention\n"
-                           "      --timers LIST       reply=15,receive=30,busy=10,contention=20\n"
                            "      --retry MIN,FACTOR,MAX  waits between dials (5,1.5,600)\n"
                            "      --max-retries N     give the dial up after N retries (never)\n"
                            "  -o, --output FORMAT     of what comes back: message (default), record, result, tsv,\n"
@@ -40,16 +34,31 @@ static const char help[] = "usage: instsim astm [OPTION ...] ENDPOINT [FILE ...]
                            "  -n, --name NAME         the link's name in the output (the endpoint as written)\n"
                            "  -R, --ready-fd FD       when all is bound, write a line for each endpoint to FD\n"
                            "  -q, --quiet             errors only\n"
-                           "  -v, --verbose           more; twice: every frame\n"
+                           "  -v, --verbose           more; twice: every frame or block\n"
                            "  -h, --help              this text\n"
                            "  -V, --version           the version\n"
                            "\n"
-                           "Exit status: 0 all were accepted, 1 some were not, 64 usage, 66 no such input,\n"
-                           "69 none was accepted, 71 operating system, 74 output failed,\n"
-                           "77 not permitted. See instsim(1).\n";
+                           "ASTM alone:\n"
+                           "      --size N            most bytes of text in a frame (240)\n"
+                           "      --whole             one run of ETB frames a message, not an ETX frame a record\n"
+                           "      --checksum WHICH    std (default), noterm, stx, xor or none\n"
+                           "      --role ROLE         instrument (default) or host: who wins a contention\n"
+                           "      --timers LIST       reply=15,receive=30,busy=10,contention=20\n"
+                           "\n"
+                           "HL7 alone:\n"
+                           "      --type KIND         of made-up messages: oru-2.5.1 (default), oru-2.3.1, oul-2.5.1\n"
+                           "      --mllp RELEASE      1 (default), or 2: with commit blocks\n"
+                           "      --mllp-strict       FS CR alone ends a block\n"
+                           "      --answer-timeout T  how long an answer is waited for (30 s)\n"
+                           "\n"
+                           "Exit status: 0 all were accepted, 1 some were not or there was no message, 64 usage,\n"
+                           "66 no such input, 69 none was accepted, 71 operating system, 74 input or output\n"
+                           "failed, 77 not permitted. See instsim(1).\n";
 
 enum {
-    STOP_MS = 3000, /* for the last words once all is sent */
+    STOP_MS = 3000,  /* for the last words once all is sent */
+    AGAIN_MS = 1000, /* HL7: before a message is tried again; doubles each time */
+    AGAIN_MAX_MS = 30000,
     DEDUP = 1000,
     MAX_CONNECTIONS = 64,
 };
@@ -58,82 +67,24 @@ enum {
 struct simulation {
     struct program program;
     struct hub_config hub_config;
-    struct astm_view_config format;
+    struct link_options link;
     struct hub hub;
     struct handover handover;
-    const struct sim_profile *profile;
-    uint64_t seed, count, attempts;
-    const char *name;
+    struct loop_source pacer; /* when the message that is due may be sent */
+    struct sim_script script;
+    uint64_t count, attempts;
+    const char *type; /* --type */
     int ready_fd, status;
-    struct bytes texts; /* the files' messages, one behind the other */
-    struct bytes ends;  /* size_t: where each ends */
-    struct bytes text;  /* the message being sent */
+    struct bytes text; /* the message being sent */
     uint64_t index, tries;
     uint64_t accepted, given_up;
     struct connection *current;
+    int64_t due;                /* when the message may be sent; INT64_MAX: it is being sent, or nothing can be */
+    int64_t sent_us;            /* when it was */
+    int64_t longest_us, all_us; /* until its answer came */
 };
 
-/* ---- messages ---- */
-
-static size_t files_messages(const struct simulation *s)
-{
-    return s->ends.len / sizeof(size_t);
-}
-
-static size_t end_of(const struct simulation *s, size_t message)
-{
-    size_t end;
-    memcpy(&end, s->ends.data + message * sizeof end, sizeof end);
-    return end;
-}
-
-/* Appends the header record with another control id (H.3): its own, and the number of the pass behind it. */
-static bool fresh_header(struct bytes *out, struct astm_slice header, const struct astm_delimiters *d, uint64_t pass)
-{
-    struct astm_slice delimiters = astm_field(header, d, 2), id = astm_field(header, d, 3);
-    const unsigned char *rest = delimiters.p + delimiters.n, *end = header.p + header.n;
-    size_t head = (size_t)(rest - header.p);
-    if (rest < end)
-        rest += 1 + id.n;
-    return bytes_append(out, header.p, head) && bytes_append(out, &d->field, 1) && bytes_append(out, id.p, id.n) &&
-           bytes_printf(out, "-%llu", (unsigned long long)pass + 1) && bytes_append(out, rest, (size_t)(end - rest));
-}
-
-/* A message of the files; after the first pass its control id is a fresh one. */
-static bool file_message(struct simulation *s, uint64_t index)
-{
-    size_t n = files_messages(s), message = (size_t)(index % n);
-    size_t from = message ? end_of(s, message - 1) : 0, len = end_of(s, message) - from, at = 0;
-    const unsigned char *text = s->texts.data + from;
-    uint64_t pass = index / n;
-    struct astm_slice header = {text, 0};
-    if (pass && astm_is_header(text, len)) {
-        struct astm_delimiters d = astm_delimiters_of(text, len);
-        astm_record_next(text, len, &at, &header);
-        if (!fresh_header(&s->text, header, &d, pass))
-            return false;
-    }
-    return bytes_append(&s->text, text + header.n, len - header.n);
-}
-
-/* Puts message `index` into s->text. */
-static bool make_message(struct simulation *s, uint64_t index)
-{
-    s->text.len = 0;
-    if (!s->profile)
-        return file_message(s, index);
-    struct sim_message message;
-    sim_generate(s->profile, s->seed, index, &message);
-    return sim_message_astm(&message, &s->text);
-}
-
-static bool keep_message(struct simulation *s, const struct astm_message *m)
-{
-    if (!bytes_append(&s->texts, m->text, m->len))
-        return false;
-    size_t end = s->texts.len;
-    return bytes_append(&s->ends, &end, sizeof end);
-}
+/* ---- files ---- */
 
 static void on_defect(void *context, uint64_t offset, const char *text)
 {
@@ -154,48 +105,24 @@ static bool slurp(int fd, struct bytes *all)
     }
 }
 
-static bool take_messages(struct simulation *s, struct astm_reader *reader, const struct bytes *all)
-{
-    struct astm_message message;
-    size_t at = 0;
-    bool fine = true, more = true;
-    while (at < all->len && more) {
-        size_t taken = astm_reader_push(reader, all->data + at, all->len - at);
-        at += taken;
-        more = taken;
-        while (astm_reader_next(reader, &message))
-            more = fine = fine && keep_message(s, &message);
-    }
-    astm_reader_eof(reader, at < all->len ? all->data + at : NULL, all->len - at);
-    while (astm_reader_next(reader, &message))
-        fine = fine && keep_message(s, &message);
-    return fine;
-}
-
-static bool read_file(struct simulation *s, const char *name)
+static bool read_file(struct simulation *s, char *name)
 {
     struct bytes all = {0};
-    struct astm_reader reader;
-    char *label = strdup(name);
-    struct astm_reader_config config = {
-        .checksum = ASTM_CHECKSUM_AUTO, .max_message = (size_t)1 << 30, .defect = on_defect, .context = label};
+    char standard_name[] = "stdin";
     bool standard = strcmp(name, "-") == 0;
     int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || !label || !slurp(fd, &all)) {
-        log_line(LOG_ERROR, "%s: %s", name, strerror(errno));
+    bool fine = fd >= 0 && slurp(fd, &all);
+    if (!fine) {
+        log_line(LOG_ERROR, "%s: %s", standard ? standard_name : name, strerror(errno));
         s->status = fd < 0 && errno != EACCES ? STATUS_NO_INPUT : fd < 0 ? STATUS_NOT_PERMITTED : STATUS_IO;
-        free(label);
-        return false;
-    }
-    astm_reader_init(&reader, &config);
-    bool fine = take_messages(s, &reader, &all);
-    astm_reader_free(&reader);
-    bytes_free(&all);
-    free(label);
-    if (!standard)
-        close(fd);
-    if (!fine)
+    } else if (!sim_script_read(&s->script, all.data, all.len, on_defect, standard ? standard_name : name)) {
+        log_line(LOG_ERROR, "memory is exhausted");
         s->status = STATUS_SYSTEM;
+        fine = false;
+    }
+    bytes_free(&all);
+    if (fd > STDIN_FILENO)
+        close(fd);
     return fine;
 }
 
@@ -203,12 +130,21 @@ static bool read_file(struct simulation *s, const char *name)
 
 static void stop(struct simulation *s, int64_t now)
 {
+    s->due = INT64_MAX;
     hub_stop(&s->hub, STOP_MS, now);
 }
 
-/* Sends the message that is due, not before `when`. */
-static void send_message(struct simulation *s, int64_t now, int64_t when)
+/* Puts message `index` into s->text. */
+static bool make_message(struct simulation *s, uint64_t index)
 {
+    s->text.len = 0;
+    return sim_script_message(&s->script, index, &s->text);
+}
+
+/* Sends the message that is due. */
+static void send_message(struct simulation *s, int64_t now)
+{
+    s->due = INT64_MAX;
     if (s->index == s->count) {
         stop(s, now);
     } else if (!s->current || s->hub.stopping) {
@@ -218,56 +154,95 @@ static void send_message(struct simulation *s, int64_t now, int64_t when)
         s->status = STATUS_SYSTEM;
         stop(s, now);
     } else {
-        connection_send(s->current, s->text.data, s->text.len, when);
+        s->sent_us = clock_us();
+        connection_send(s->current, s->text.data, s->text.len, now);
     }
 }
 
-static void give_up(struct simulation *s, const struct astm_event *event)
+static int64_t pacer_deadline(struct loop_source *source)
 {
-    log_line(LOG_ERROR, "message %llu given up after %llu attempts: %s", (unsigned long long)s->index + 1,
-             (unsigned long long)s->tries, astm_outcome_name(event->outcome));
-    s->given_up++;
-    s->index++;
-    s->tries = 0;
+    const struct simulation *s = (const struct simulation *)((char *)source - offsetof(struct simulation, pacer));
+    return s->current && !s->hub.stopping ? s->due : INT64_MAX;
 }
 
-static void on_accepted(struct simulation *s, const struct astm_event *event)
+static void pacer_tick(struct loop_source *source, int64_t now)
 {
-    log_line(LOG_EVENT, "message %llu accepted, %u frames", (unsigned long long)s->index + 1, event->frames);
+    send_message((struct simulation *)((char *)source - offsetof(struct simulation, pacer)), now);
+}
+
+static short pacer_interest(struct loop_source *source)
+{
+    (void)source;
+    return LOOP_IGNORE;
+}
+
+static unsigned long long number(const struct simulation *s)
+{
+    return s->index + 1;
+}
+
+static void on_accepted(struct simulation *s, const struct delivery *d)
+{
+    int64_t us = clock_us() - s->sent_us;
+    if (s->script.hl7)
+        log_line(LOG_EVENT, "message %llu accepted: %s after %.1f ms", number(s),
+                 *d->code ? d->code : "nothing asked for", (double)us / 1000);
+    else
+        log_line(LOG_EVENT, "message %llu accepted, %u frames", number(s), d->frames);
+    s->longest_us = us > s->longest_us ? us : s->longest_us;
+    s->all_us += us;
     s->accepted++;
     s->index++;
     s->tries = 0;
 }
 
-static void on_failed(struct simulation *s, const struct astm_event *event)
+static void on_failed(struct simulation *s, const struct delivery *d)
 {
     s->tries++;
-    log_line(LOG_EVENT, "message %llu not accepted: %s (frame %u, attempt %llu)", (unsigned long long)s->index + 1,
-             astm_outcome_name(event->outcome), event->frame, (unsigned long long)s->tries);
-    if (s->tries >= s->attempts)
-        give_up(s, event);
+    if (s->script.hl7)
+        log_line(LOG_EVENT, "message %llu not accepted: %s%s%s (attempt %llu)", number(s), d->outcome,
+                 *d->code ? ", " : "", d->code, (unsigned long long)s->tries);
+    else
+        log_line(LOG_EVENT, "message %llu not accepted: %s (frame %u, attempt %llu)", number(s), d->outcome, d->frame,
+                 (unsigned long long)s->tries);
+    if (s->tries < s->attempts && d->result != DELIVERY_NEVER)
+        return;
+    log_line(LOG_ERROR, "message %llu given up after %llu attempts: %s", number(s), (unsigned long long)s->tries,
+             d->outcome);
+    s->given_up++;
+    s->index++;
+    s->tries = 0;
 }
 
-static void on_done(void *context, struct connection *c, const struct astm_event *event, int64_t now)
+/* How long to wait after a failure. */
+static int64_t again_ms(const struct simulation *s)
+{
+    if (!s->script.hl7)
+        return s->link.config.astm.busy_ms;
+    int64_t ms = s->tries ? AGAIN_MS : 0; /* a message that was given up keeps nobody waiting */
+    for (uint64_t i = 1; i < s->tries && ms < AGAIN_MAX_MS; i++)
+        ms *= 2;
+    return ms < AGAIN_MAX_MS ? ms : AGAIN_MAX_MS;
+}
+
+static void on_done(void *context, struct connection *c, const struct delivery *d, int64_t now)
 {
     struct simulation *s = context;
-    int64_t when = now;
     if (c != s->current)
         return;
-    switch (event->outcome) {
-    case ASTM_SENT:
-        on_accepted(s, event);
-        break;
-    case ASTM_INTERRUPTED:
-    case ASTM_YIELDED:
-        log_line(LOG_EVENT, "message %llu %s: sent again", (unsigned long long)s->index + 1,
-                 astm_outcome_name(event->outcome));
-        break;
-    default:
-        on_failed(s, event);
-        when += s->hub_config.astm.busy_ms;
+    s->due = now;
+    if (d->result == DELIVERY_SENT) {
+        on_accepted(s, d);
+    } else if (d->result == DELIVERY_YIELDED) {
+        log_line(LOG_EVENT, "message %llu %s: sent again", number(s), d->outcome);
+    } else {
+        on_failed(s, d);
+        s->due = s->index == s->count ? now : now + again_ms(s);
     }
-    send_message(s, now, when);
+    if (d->reconnect)
+        connection_leave(c);
+    else if (s->due == now)
+        send_message(s, now);
 }
 
 static void on_up(void *context, struct connection *c, int64_t now)
@@ -276,7 +251,7 @@ static void on_up(void *context, struct connection *c, int64_t now)
     if (s->current)
         return;
     s->current = c;
-    send_message(s, now, now);
+    send_message(s, now);
 }
 
 static void on_down(void *context, struct connection *c, int64_t now)
@@ -286,7 +261,7 @@ static void on_down(void *context, struct connection *c, int64_t now)
         return;
     s->current = hub_any(&s->hub);
     if (s->current)
-        send_message(s, now, now);
+        send_message(s, now);
 }
 
 static int print_messages(struct simulation *s)
@@ -309,6 +284,9 @@ static int summary(const struct simulation *s, int status)
     uint64_t unsent = s->count - s->accepted - s->given_up;
     log_line(LOG_EVENT, "%llu accepted, %llu given up", (unsigned long long)s->accepted,
              (unsigned long long)s->given_up);
+    if (s->script.hl7 && s->accepted)
+        log_line(LOG_EVENT, "answered after %.1f ms on average, %.1f ms at the longest",
+                 (double)s->all_us / (double)s->accepted / 1000, (double)s->longest_us / 1000);
     if (s->status || (status && status != STATUS_UNREACHABLE))
         return s->status ? s->status : status;
     if (s->hub.signals)
@@ -321,12 +299,16 @@ static int summary(const struct simulation *s, int status)
 static int run(struct simulation *s, const char *endpoint)
 {
     struct hub_hooks hooks = {s, on_up, on_down, on_done};
-    handover_open(&s->handover, &s->format, DEDUP, 0);
-    s->hub_config.wire = s->format.format == VIEW_FRAME;
+    handover_open(&s->handover, s->link.config.astm_view.format, DEDUP, 0);
+    s->pacer =
+        (struct loop_source){.fd = -1, .interest = pacer_interest, .deadline = pacer_deadline, .tick = pacer_tick};
+    if (!s->link.config.name)
+        s->link.config.name = endpoint;
     if (!hub_open(&s->hub, &s->hub_config, &hooks, &s->handover)) {
         log_line(LOG_ERROR, "signals: %s", strerror(errno));
         s->status = STATUS_SYSTEM;
-    } else if (add_endpoint(&s->hub, &s->program, endpoint, s->name, false, &s->status)) {
+    } else if (add_endpoint(&s->hub, &s->program, endpoint, &s->link.config, false, &s->status)) {
+        loop_add(&s->hub.loop, &s->pacer);
         s->status = summary(s, run_hub(&s->hub, s->ready_fd));
     }
     hub_close(&s->hub);
@@ -336,18 +318,14 @@ static int run(struct simulation *s, const char *endpoint)
 
 /* ---- options ---- */
 
-enum { PROFILE = 256, SEED, ATTEMPTS, SIZE, WHOLE, CHECKSUM, ROLE, TIMERS, RETRY, MAX_RETRIES };
+enum { PROFILE = 256, SEED, ATTEMPTS, TYPE, RETRY, MAX_RETRIES };
 
 static const struct option options[] = {
     {"profile", required_argument, NULL, PROFILE},
     {"seed", required_argument, NULL, SEED},
     {"count", required_argument, NULL, 'c'},
     {"attempts", required_argument, NULL, ATTEMPTS},
-    {"size", required_argument, NULL, SIZE},
-    {"whole", no_argument, NULL, WHOLE},
-    {"checksum", required_argument, NULL, CHECKSUM},
-    {"role", required_argument, NULL, ROLE},
-    {"timers", required_argument, NULL, TIMERS},
+    {"type", required_argument, NULL, TYPE},
     {"retry", required_argument, NULL, RETRY},
     {"max-retries", required_argument, NULL, MAX_RETRIES},
     {"output", required_argument, NULL, 'o'},
@@ -357,25 +335,25 @@ static const struct option options[] = {
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
-    {0},
 };
+
+enum { OPTIONS = sizeof options / sizeof *options };
 
 static bool option_profile(struct simulation *s)
 {
-    s->profile = sim_profile_find(optarg);
-    if (s->profile)
+    s->script.profile = sim_profile_find(optarg);
+    if (s->script.profile)
         return true;
     s->status = program_usage(&s->program, "--profile: '%s' is none of %s", optarg, sim_profile_names());
     return false;
 }
 
-static bool option_frame_size(struct simulation *s)
+static bool option_type(struct simulation *s)
 {
-    if (!option_size(&s->program, "--size", optarg, &s->hub_config.astm.frame_size, &s->status))
-        return false;
-    if (s->hub_config.astm.frame_size <= ASTM_TEXT_LARGE)
+    s->type = optarg;
+    if (sim_hl7_parse(optarg, &s->script.kind))
         return true;
-    s->status = program_usage(&s->program, "--size: a frame has at most %d bytes of text", ASTM_TEXT_LARGE);
+    s->status = program_usage(&s->program, "--type: '%s' is none of oru-2.5.1, oru-2.3.1, oul-2.5.1", optarg);
     return false;
 }
 
@@ -387,52 +365,80 @@ static bool take_option(struct simulation *s, int option)
     case PROFILE:
         return option_profile(s);
     case SEED:
-        return option_count(p, "--seed", optarg, &s->seed, &s->status);
+        return option_count(p, "--seed", optarg, &s->script.seed, &s->status);
     case 'c':
-        return option_count(p, "--count", optarg, &s->count, &s->status);
+        return option_from_1(p, "--count", optarg, &s->count, &s->status);
     case ATTEMPTS:
-        return option_count(p, "--attempts", optarg, &s->attempts, &s->status);
-    case SIZE:
-        return option_frame_size(s);
-    case WHOLE:
-        return s->hub_config.astm.whole = true;
-    case CHECKSUM:
-        return option_checksum(p, optarg, &s->hub_config.astm.checksum, &s->status);
-    case ROLE:
-        return option_role(p, optarg, &s->hub_config.astm, &s->status);
-    case TIMERS:
-        return option_timers(p, optarg, &s->hub_config.astm, &s->status);
+        return option_from_1(p, "--attempts", optarg, &s->attempts, &s->status);
+    case TYPE:
+        return option_type(s);
     case RETRY:
         return option_retry(p, optarg, &s->hub_config, &s->status);
     case MAX_RETRIES:
         return option_count(p, "--max-retries", optarg, &s->hub_config.max_retries, &s->status);
     case 'o':
-        return option_format(p, optarg, &s->format.format, &s->status);
+        return option_format(p, optarg, &s->link.config.astm_view.format, &s->status);
     case 'n':
-        s->name = optarg;
+        s->link.config.name = optarg;
         return true;
     default:
         return option_ready_fd(p, optarg, &s->ready_fd, &s->status);
     }
 }
 
-static bool read_options(struct simulation *s, int argc, char **argv)
+/* The options of the link that were given, to be looked at when the protocol is known. */
+struct given {
+    const char *names[LINK_OPTIONS_MAX];
+    size_t n;
+};
+
+static bool read_options(struct simulation *s, int argc, char **argv, struct given *given)
 {
-    int option;
-    while ((option = getopt_long(argc, argv, "c:o:n:R:qvhV", options, NULL)) != -1) {
+    struct option list[OPTIONS + LINK_OPTIONS_MAX];
+    int option, index;
+    memcpy(list, options, sizeof options);
+    link_options_list(list, OPTIONS, LINK_ASTM | LINK_HL7, LINK_SENDS);
+    while ((option = getopt_long(argc, argv, "c:o:n:R:qvhV", list, &index)) != -1) {
         enum option_result result = program_option(&s->program, option, &s->status);
-        if (result == OPTION_EXIT || (result == OPTION_UNKNOWN && !take_option(s, option)))
+        bool fine = result == OPTION_TAKEN;
+        if (result == OPTION_UNKNOWN && option == LINK_OPTION) {
+            fine = option_link(&s->program, &s->link, list[index].name, &s->status);
+            if (given->n < LINK_OPTIONS_MAX)
+                given->names[given->n++] = list[index].name;
+        } else if (result == OPTION_UNKNOWN) {
+            fine = take_option(s, option);
+        }
+        if (!fine)
             return false;
     }
     log_open(s->program.name, (enum log_level)(LOG_EVENT + s->program.verbosity), false);
     return true;
 }
 
+/* Takes the protocol's name; options that are for another one are a mistake. */
+static bool take_protocol(struct simulation *s, const char *name, const struct given *given)
+{
+    struct link_config *link = &s->link.config;
+    s->script.hl7 = name && strcmp(name, "hl7") == 0;
+    link->protocol = s->script.hl7 ? &protocol_hl7 : &protocol_astm;
+    link->hl7_view.format = link->astm_view.format;
+    link->wire = link->astm_view.format == VIEW_FRAME;
+    const char *odd = s->type && !s->script.hl7 ? "type" : NULL;
+    for (size_t i = 0; i < given->n; i++)
+        if (!link_option_for(given->names[i], s->script.hl7 ? LINK_HL7 : LINK_ASTM))
+            odd = given->names[i];
+    if (!name || (!s->script.hl7 && strcmp(name, "astm") != 0))
+        s->status = program_usage(&s->program, "which protocol? try 'instsim astm ENDPOINT --profile chemistry'");
+    else if (odd)
+        s->status = program_usage(&s->program, "--%s is not for %s", odd, name);
+    return !s->status;
+}
+
 /* Collects what is to be sent. */
 static bool prepare(struct simulation *s, char **files, int n)
 {
     bool counted = s->count != 0;
-    if (!s->profile == !n) {
+    if (!s->script.profile == !n) {
         s->status = program_usage(&s->program, n ? "either --profile or files, not both"
                                                  : "nothing to send; try --profile chemistry, or a file");
         return false;
@@ -441,8 +447,8 @@ static bool prepare(struct simulation *s, char **files, int n)
         if (!read_file(s, files[i]))
             return false;
     if (!counted)
-        s->count = n ? files_messages(s) : 1;
-    if (!n || files_messages(s))
+        s->count = n ? sim_script_count(&s->script) : 1;
+    if (!n || sim_script_count(&s->script))
         return true;
     log_line(LOG_ERROR, "there is no message in the files");
     s->status = STATUS_DEFECTIVE;
@@ -451,22 +457,24 @@ static bool prepare(struct simulation *s, char **files, int n)
 
 int main(int argc, char **argv)
 {
-    static struct simulation s = {
-        .program = {.name = "instsim", .help = help}, .seed = 1, .attempts = 5, .ready_fd = -1};
-    s.hub_config = hub_defaults(ASTM_INSTRUMENT);
+    static struct simulation s = {.program = {.name = "instsim", .help = help}, .attempts = 5, .ready_fd = -1};
+    struct given given = {.n = 0};
+    s.script = (struct sim_script){.kind = SIM_HL7_ORU_251, .seed = 1};
+    s.due = INT64_MAX;
+    s.hub_config = hub_defaults();
     s.hub_config.max_connections = MAX_CONNECTIONS;
+    link_options_init(&s.link, NULL, LINK_SENDS, ASTM_INSTRUMENT);
     log_open("instsim", LOG_EVENT, false);
-    if (!read_options(&s, argc, argv))
+    if (!read_options(&s, argc, argv, &given) || !take_protocol(&s, argv[optind], &given))
         return s.status;
-    if (argc - optind < 1 || strcmp(argv[optind], "astm") != 0)
-        return program_usage(&s.program, "which protocol? try 'instsim astm ENDPOINT --profile chemistry'");
     if (argc - optind < 2)
-        return program_usage(&s.program, "no endpoint; try 'instsim astm 127.0.0.1:4000 --profile chemistry'");
+        return program_usage(&s.program, "no endpoint; try 'instsim %s 127.0.0.1:4000 --profile chemistry'",
+                             argv[optind]);
     const char *endpoint = argv[optind + 1];
     if (standard_open(&s.status) && prepare(&s, argv + optind + 2, argc - optind - 2))
         s.status = strcmp(endpoint, "-") == 0 ? print_messages(&s) : run(&s, endpoint);
-    bytes_free(&s.texts);
-    bytes_free(&s.ends);
+    sim_script_free(&s.script);
     bytes_free(&s.text);
+    link_options_free(&s.link);
     return s.status;
 }

@@ -13,94 +13,53 @@
 
 enum { INHERITED_MAX = 1024 };
 
-enum {
-    POSITIONAL = 256,
-    CHARSET,
-    CHECKSUM,
-    FRAME_NUMBERS,
-    ROLE,
-    TIMERS,
-    MESSAGE_TIMEOUT,
-    IDLE_TIMEOUT,
-    MAX_MESSAGE,
-    MAX_BUFFER,
-    MAX_CONNECTIONS,
-    CONNECT_TIMEOUT,
-    RETRY,
-    MAX_RETRIES,
-    DEDUP,
-    REJECTS,
-    PASSWORD,
-};
+enum { GET = 256, POSITIONAL, MAX_BUFFER, MAX_CONNECTIONS, CONNECT_TIMEOUT, RETRY, MAX_RETRIES, DEDUP, REJECTS };
 
 static const struct option options[] = {
     {"output", required_argument, NULL, 'o'},
+    {"get", required_argument, NULL, GET},
     {"positional", no_argument, NULL, POSITIONAL},
     {"name", required_argument, NULL, 'n'},
     {"count", required_argument, NULL, 'c'},
     {"ready-fd", required_argument, NULL, 'R'},
-    {"charset", required_argument, NULL, CHARSET},
-    {"checksum", required_argument, NULL, CHECKSUM},
-    {"frame-numbers", required_argument, NULL, FRAME_NUMBERS},
-    {"role", required_argument, NULL, ROLE},
-    {"timers", required_argument, NULL, TIMERS},
-    {"message-timeout", required_argument, NULL, MESSAGE_TIMEOUT},
-    {"idle-timeout", required_argument, NULL, IDLE_TIMEOUT},
-    {"max-message", required_argument, NULL, MAX_MESSAGE},
     {"max-buffer", required_argument, NULL, MAX_BUFFER},
     {"max-connections", required_argument, NULL, MAX_CONNECTIONS},
     {"connect-timeout", required_argument, NULL, CONNECT_TIMEOUT},
     {"retry", required_argument, NULL, RETRY},
     {"max-retries", required_argument, NULL, MAX_RETRIES},
     {"dedup", required_argument, NULL, DEDUP},
-    {"rejects", required_argument, NULL, REJECTS},
-    {"password", required_argument, NULL, PASSWORD},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
-    {0},
+    {"rejects", required_argument, NULL, REJECTS}, /* the last: for protocols that acknowledge before the hand-over */
 };
 
-void listener_init(struct listener *l, const char *name, const char *help)
+enum { OPTIONS = sizeof options / sizeof *options };
+
+void listener_init(struct listener *l, const char *name, const char *help, const struct protocol *protocol)
 {
     *l = (struct listener){
         .program = {.name = name, .help = help},
-        .hub = hub_defaults(ASTM_HOST),
+        .hub = hub_defaults(),
         .dedup = 1000,
         .ready_fd = -1,
     };
+    link_options_init(&l->link, protocol, LINK_RECEIVES, ASTM_HOST);
 }
 
 /* ---- option values ---- */
 
-/* One `name=value` of a list. The value ends at the comma or the end. */
-static bool timer(const char *text, size_t n, const char *name, int64_t *ms)
+bool option_link(const struct program *program, struct link_options *link, const char *name, int *status)
 {
-    char value[32];
-    size_t name_len = strlen(name);
-    if (n <= name_len || n - name_len - 1 >= sizeof value || strncmp(text, name, name_len) != 0 ||
-        text[name_len] != '=')
-        return false;
-    memcpy(value, text + name_len + 1, n - name_len - 1);
-    value[n - name_len - 1] = 0;
-    return parse_duration_ms(value, ms) && *ms > 0;
-}
-
-bool option_timers(const struct program *program, const char *text, struct astm_link_config *config, int *status)
-{
-    for (const char *p = text;;) {
-        size_t n = strcspn(p, ",");
-        if (!timer(p, n, "reply", &config->reply_ms) && !timer(p, n, "receive", &config->receive_ms) &&
-            !timer(p, n, "busy", &config->busy_ms) && !timer(p, n, "contention", &config->contention_ms)) {
-            *status = program_usage(
-                program, "--timers: '%.*s' is none of reply=, receive=, busy=, contention= and a time", (int)n, p);
-            return false;
-        }
-        if (!p[n])
-            return true;
-        p += n + 1;
-    }
+    if (link_option_take(link, name, optarg))
+        return true;
+    *status = link->status;
+    if (link->status == STATUS_USAGE)
+        program_usage(program, "--%s: %s", name, link->wrong);
+    else
+        log_line(LOG_ERROR, "--%s: %s", name, link->wrong);
+    return false;
 }
 
 bool option_retry(const struct program *program, const char *text, struct hub_config *config, int *status)
@@ -122,45 +81,6 @@ bool option_retry(const struct program *program, const char *text, struct hub_co
         }
     }
     *status = program_usage(program, "--retry: '%s' is not MIN,FACTOR,MAX, as in 5,1.5,600", text);
-    return false;
-}
-
-bool option_role(const struct program *program, const char *text, struct astm_link_config *config, int *status)
-{
-    bool host = strcmp(text, "host") == 0;
-    config->role = host ? ASTM_HOST : ASTM_INSTRUMENT;
-    if (host || strcmp(text, "instrument") == 0)
-        return true;
-    *status = program_usage(program, "--role: '%s' is neither host nor instrument", text);
-    return false;
-}
-
-static bool option_any(struct listener *l, const char *text)
-{
-    l->hub.astm.any_frame_number = strcmp(text, "any") == 0;
-    if (l->hub.astm.any_frame_number || strcmp(text, "strict") == 0)
-        return true;
-    l->status = program_usage(&l->program, "--frame-numbers: '%s' is neither strict nor any", text);
-    return false;
-}
-
-static bool option_password(struct listener *l, const char *file)
-{
-    size_t size = 0;
-    FILE *f = fopen(file, "re");
-    free(l->password);
-    l->password = NULL;
-    if (f && getline(&l->password, &size, f) > 0) {
-        l->password[strcspn(l->password, "\r\n")] = 0;
-        l->hub.password = l->password;
-        fclose(f);
-        return true;
-    }
-    bool denied = errno == EACCES;
-    log_line(LOG_ERROR, "--password: %s: %s", file, f && !ferror(f) ? "it is empty" : strerror(errno));
-    l->status = !f && denied ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT;
-    if (f)
-        fclose(f);
     return false;
 }
 
@@ -195,6 +115,17 @@ bool option_ready_fd(const struct program *program, const char *text, int *fd, i
     return false;
 }
 
+static bool option_get(struct listener *l)
+{
+    const struct protocol *protocol = l->link.config.protocol;
+    const char *wrong = get_parse(&l->get, protocol == &protocol_hl7 ? &hl7_get_names : &astm_get_names, optarg);
+    l->get_text = optarg;
+    if (wrong)
+        l->status = program_usage(&l->program, "--get: '%.*s' is no path like %s", (int)strcspn(wrong, ","), wrong,
+                                  protocol == &protocol_hl7 ? "PID-3.1 or OBX-5[2].1.1" : "P.6.1 or R.4");
+    return !wrong;
+}
+
 /* Takes one option of a listener's own. False: exit with l->status. */
 static bool take_option(struct listener *l, int option)
 {
@@ -202,33 +133,18 @@ static bool take_option(struct listener *l, int option)
     struct hub_config *hub = &l->hub;
     switch (option) {
     case 'o':
-        return option_format(p, optarg, &l->format.format, &l->status);
+        return option_format(p, optarg, &l->format, &l->status);
+    case GET:
+        return option_get(l);
+    case POSITIONAL:
+        return l->link.config.astm_view.positional = l->link.config.hl7_view.positional = true;
     case 'n':
         l->name = optarg;
         return true;
     case 'c':
-        return option_count(p, "--count", optarg, &l->count, &l->status);
+        return option_from_1(p, "--count", optarg, &l->count, &l->status);
     case 'R':
         return option_ready_fd(p, optarg, &l->ready_fd, &l->status);
-    case POSITIONAL:
-        return l->format.positional = true;
-    case CHARSET:
-        l->format.charset = &l->charset;
-        return option_charset(p, optarg, &l->charset, &l->status);
-    case CHECKSUM:
-        return option_checksum(p, optarg, &hub->astm.checksum, &l->status);
-    case FRAME_NUMBERS:
-        return option_any(l, optarg);
-    case ROLE:
-        return option_role(p, optarg, &hub->astm, &l->status);
-    case TIMERS:
-        return option_timers(p, optarg, &hub->astm, &l->status);
-    case MESSAGE_TIMEOUT:
-        return option_duration(p, "--message-timeout", optarg, &hub->astm.message_ms, &l->status);
-    case IDLE_TIMEOUT:
-        return option_duration(p, "--idle-timeout", optarg, &hub->idle_ms, &l->status);
-    case MAX_MESSAGE:
-        return option_size(p, "--max-message", optarg, &hub->astm.max_message, &l->status);
     case MAX_BUFFER:
         return option_size(p, "--max-buffer", optarg, &hub->max_buffer, &l->status);
     case MAX_CONNECTIONS:
@@ -241,23 +157,42 @@ static bool take_option(struct listener *l, int option)
         return option_count(p, "--max-retries", optarg, &hub->max_retries, &l->status);
     case DEDUP:
         return option_number(l, "--dedup", 1 << 20, &l->dedup);
-    case REJECTS:
+    default:
         l->rejects = optarg;
         return true;
-    default:
-        return option_password(l, optarg);
     }
+}
+
+/* Chosen fields come instead of the format. */
+static void settle_format(struct listener *l)
+{
+    struct link_config *link = &l->link.config;
+    if (l->get_text) {
+        l->format = VIEW_TEXT;
+        link->get = link->hl7_view.get = &l->get;
+    }
+    link->astm_view.format = link->hl7_view.format = l->format;
+    link->wire = l->format == VIEW_FRAME;
 }
 
 bool listener_options(struct listener *l, int argc, char **argv)
 {
-    int option;
+    struct option list[OPTIONS + LINK_OPTIONS_MAX];
+    unsigned protocol = l->link.config.protocol == &protocol_hl7 ? LINK_HL7 : LINK_ASTM;
+    int option, index;
+    memcpy(list, options, sizeof options);
+    link_options_list(list, protocol == LINK_ASTM ? OPTIONS : OPTIONS - 1, protocol, LINK_RECEIVES);
     log_open(l->program.name, LOG_EVENT, false);
-    while ((option = getopt_long(argc, argv, "o:n:c:R:qvhV", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "o:n:c:R:qvhV", list, &index)) != -1) {
         enum option_result result = program_option(&l->program, option, &l->status);
-        if (result == OPTION_EXIT || (result == OPTION_UNKNOWN && !take_option(l, option)))
+        bool fine = result == OPTION_TAKEN;
+        if (result == OPTION_UNKNOWN)
+            fine = option == LINK_OPTION ? option_link(&l->program, &l->link, list[index].name, &l->status)
+                                         : take_option(l, option);
+        if (!fine)
             return false;
     }
+    settle_format(l);
     log_open(l->program.name, (enum log_level)(LOG_EVENT + l->program.verbosity), false);
     return true;
 }
@@ -272,8 +207,8 @@ static bool is_stdout(int fd)
            one.st_ino == other.st_ino;
 }
 
-bool add_endpoint(struct hub *hub, const struct program *program, const char *text, const char *name, bool listener,
-                  int *status)
+bool add_endpoint(struct hub *hub, const struct program *program, const char *text, const struct link_config *link,
+                  bool listener, int *status)
 {
     static const int statuses[] = {
         [HUB_USAGE] = STATUS_USAGE,
@@ -293,7 +228,7 @@ bool add_endpoint(struct hub *hub, const struct program *program, const char *te
         *status = program_usage(program, "%s is the link and stdout at once: records and answers would mix", text);
         return false;
     }
-    if (hub_add(hub, &endpoint, name ? name : text, &failure))
+    if (hub_add(hub, &endpoint, link, &failure))
         return true;
     log_line(LOG_ERROR, "%s", failure.why);
     *status = statuses[failure.error];
@@ -349,23 +284,26 @@ static int inherited_sockets(void)
     return n;
 }
 
-static bool add_all(struct listener *l, struct hub *hub, char **endpoints, int n)
+/* A link for each endpoint; it is called after that unless -n says otherwise. */
+static bool add_all(struct listener *l, struct hub *hub, struct link_config *links, char **endpoints, int n)
 {
-    for (int i = 0; i < n; i++)
-        if (!add_endpoint(hub, &l->program, endpoints[i], l->name, true, &l->status))
+    for (int i = 0; i < n; i++) {
+        links[i] = l->link.config;
+        links[i].name = l->name ? l->name : endpoints[i];
+        if (!add_endpoint(hub, &l->program, endpoints[i], &links[i], true, &l->status))
             return false;
+    }
     return true;
 }
 
-static bool add_inherited(struct listener *l, struct hub *hub, int n)
+/* The endpoints that stand for inherited sockets. */
+static void name_inherited(char **endpoints, int n)
 {
     static char texts[INHERITED_MAX][16];
     for (int i = 0; i < n; i++) {
         snprintf(texts[i], sizeof texts[i], "fd:%d", 3 + i);
-        if (!add_endpoint(hub, &l->program, texts[i], l->name, true, &l->status))
-            return false;
+        endpoints[i] = texts[i];
     }
-    return true;
 }
 
 /* The rejects file has to be there when it is needed. */
@@ -390,31 +328,37 @@ static bool usage_fits(struct listener *l, int n)
     return n && (!l->name || n == 1);
 }
 
-static void listen_and_print(struct listener *l, char **endpoints, int n, int inherited)
+static void listen_and_print(struct listener *l, char **endpoints, int n)
 {
     static struct hub hub;
     static struct handover handover;
-    handover_open(&handover, &l->format, (uint32_t)l->dedup, l->count);
+    struct link_config *links = calloc((size_t)n, sizeof *links);
+    handover_open(&handover, l->format, (uint32_t)l->dedup, l->count);
     handover.rejects = l->rejects;
-    l->hub.wire = l->format.format == VIEW_FRAME;
-    if (!hub_open(&hub, &l->hub, NULL, &handover)) {
+    if (!links || !hub_open(&hub, &l->hub, NULL, &handover)) {
         log_line(LOG_ERROR, "signals: %s", strerror(errno));
         l->status = STATUS_SYSTEM;
-    } else if (n ? add_all(l, &hub, endpoints, n) : add_inherited(l, &hub, inherited)) {
+    } else if (add_all(l, &hub, links, endpoints, n)) {
         l->status = run_hub(&hub, l->ready_fd);
     }
     hub_close(&hub);
     handover_close(&handover);
+    free(links);
     if (log_dropped())
         log_line(LOG_ERROR, "%llu lines of this log were dropped: nobody read them", (unsigned long long)log_dropped());
 }
 
 int listener_run(struct listener *l, char **endpoints, int n)
 {
-    int inherited = inherited_sockets();
-    if (usage_fits(l, n ? n : inherited) && standard_open(&l->status) && rejects_open(l))
-        listen_and_print(l, endpoints, n, inherited);
-    charset_close(&l->charset);
-    free(l->password);
+    static char *inherited[INHERITED_MAX];
+    int sockets = inherited_sockets();
+    if (!n) {
+        n = sockets;
+        endpoints = inherited;
+        name_inherited(inherited, n);
+    }
+    if (usage_fits(l, n) && standard_open(&l->status) && rejects_open(l))
+        listen_and_print(l, endpoints, n);
+    link_options_free(&l->link);
     return l->status;
 }

@@ -3,25 +3,26 @@
 #define INSTLINK_LISTEN_H
 
 #include "link/hub.h"
-#include "options.h"
+#include "link_options.h"
 
 /* All that a listener's command line says. */
 struct listener {
     struct program program;
     struct hub_config hub;
-    struct astm_view_config format;
-    struct charset charset;
-    const char *name; /* -n */
-    uint64_t count;   /* -c; 0: for ever */
+    struct link_options link; /* of every endpoint */
+    enum view_format format;
+    struct get_paths get;
+    const char *get_text; /* --get, or NULL */
+    const char *name;     /* -n */
+    uint64_t count;       /* -c; 0: for ever */
     uint64_t dedup;
     int ready_fd; /* -R; -1: none */
     const char *rejects;
-    char *password; /* from its file */
     int status;
 };
 
-/* The defaults of a listener, ASTM role host. */
-void listener_init(struct listener *l, const char *name, const char *help);
+/* The defaults of a listener. */
+void listener_init(struct listener *l, const char *name, const char *help, const struct protocol *protocol);
 
 /* Reads the options. False: exit with l->status. On success optind is at the first endpoint. */
 bool listener_options(struct listener *l, int argc, char **argv);
@@ -29,9 +30,9 @@ bool listener_options(struct listener *l, int argc, char **argv);
 /* Listens on the endpoints, or what LISTEN_FDS names, until it is stopped. Returns the exit status. */
 int listener_run(struct listener *l, char **endpoints, int n);
 
-/* Opens an endpoint for a hub; complains by itself. False: *status says how to exit. */
-bool add_endpoint(struct hub *hub, const struct program *program, const char *text, const char *name, bool listener,
-                  int *status);
+/* Opens an endpoint for a hub, which keeps link and text; complains by itself. False: *status says how to exit. */
+bool add_endpoint(struct hub *hub, const struct program *program, const char *text, const struct link_config *link,
+                  bool listener, int *status);
 
 /* Announces the hub's endpoints on ready_fd (-1: nowhere), runs it and returns the exit status that its end stands
  * for. */
@@ -42,9 +43,10 @@ int run_hub(struct hub *hub, int ready_fd);
 bool standard_open(int *status);
 
 /* Values of options that listeners and instsim share; each complains by itself. False: *status is 64. */
-bool option_timers(const struct program *program, const char *text, struct astm_link_config *config, int *status);
-bool option_role(const struct program *program, const char *text, struct astm_link_config *config, int *status);
 bool option_ready_fd(const struct program *program, const char *text, int *fd, int *status);
 bool option_retry(const struct program *program, const char *text, struct hub_config *config, int *status);
+
+/* Takes an option of link_options_list; complains by itself. False: *status says how to exit. */
+bool option_link(const struct program *program, struct link_options *link, const char *name, int *status);
 
 #endif

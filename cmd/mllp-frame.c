@@ -3,28 +3,27 @@
 #include "decode.h"
 #include "hl7/block.h"
 #include "hl7/segment.h"
-#include "status.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-static const char help[] =
-    "usage: mllp-frame [-d] [OPTION ...] [FILE ...]\n"
-    "\n"
-    "Puts HL7 v2 messages into MLLP blocks (VT text FS CR), one block a message; a file of\n"
-    "several messages is split where MSH begins. Segments may end with CR, LF or CR LF, and\n"
-    "end with CR in the block. Reads stdin without FILE, and writes to stdout.\n"
-    "\n"
-    "  -d, --decode          take the messages out of their blocks instead\n"
-    "      --mllp RELEASE    of MLLP, 1 or 2: with -d, whether commit blocks (VT ACK FS CR)\n"
-    "                        are defects (1) or left out without a word (2, the default)\n"
-    "  -q, --quiet           errors only\n"
-    "  -v, --verbose         more\n"
-    "  -h, --help            this text\n"
-    "  -V, --version         the version\n"
-    "\n"
-    "Exit status: 0 done, 1 some of the input was defective, 64 usage, 66 no such input,\n"
-    "74 input or output failed, 77 not permitted. See mllp-frame(1).\n";
+static const char help[] = "usage: mllp-frame [-d] [OPTION ...] [FILE ...]\n"
+                           "\n"
+                           "Puts HL7 v2 messages into MLLP blocks (VT text FS CR), one block a message; a file of\n"
+                           "several messages is split where MSH begins. Segments may end with CR, LF or CR LF, and\n"
+                           "end with CR in the block. Reads stdin without FILE, and writes to stdout.\n"
+                           "\n"
+                           "  -d, --decode          take the messages out of their blocks instead\n"
+                           "      --mllp RELEASE    of MLLP, 1 or 2: with -d, whether commit blocks (VT ACK FS CR)\n"
+                           "                        are defects (1) or left out without a word (2, the default)\n"
+                           "  -q, --quiet           errors only\n"
+                           "  -v, --verbose         of each FILE, its bytes, messages and defects\n"
+                           "  -h, --help            this text\n"
+                           "  -V, --version         the version\n"
+                           "\n"
+                           "Exit status: 0 done, 1 some of the input was defective, 64 usage, 66 no such input,\n"
+                           "71 operating system, 74 input or output failed, 77 not permitted. See\n"
+                           "mllp-frame(1).\n";
 
 struct framer {
     struct hl7_block_reader blocks;
@@ -74,10 +73,13 @@ static bool add_segments(struct bytes *out, const unsigned char *p, size_t n)
     return true;
 }
 
-static bool write_block(struct decoder *d, const struct bytes *text, uint64_t offset)
+/* messages: how many the text has. */
+static bool write_block(struct decoder *d, const struct bytes *text, unsigned messages, uint64_t offset)
 {
-    if (hl7_block_fits(text->data, text->len))
+    if (hl7_block_fits(text->data, text->len)) {
+        d->messages += messages;
         return hl7_block_build(&d->out, text->data, text->len);
+    }
     decode_defect(d, offset, "control-byte a message with a VT or FS in it was left out");
     return true;
 }
@@ -94,13 +96,14 @@ static bool frame(struct decoder *d, struct framer *f)
     f->text.len = 0;
     bool fine = bytes_append(&f->text, f->held.data, f->held.len) && add_segments(&f->text, t->text, t->len);
     f->held.len = 0;
-    return fine && write_block(d, &f->text, t->offset);
+    return fine && write_block(d, &f->text, 1, t->offset);
 }
 
 /* ---- blocks to text ---- */
 
 static bool unframe(struct decoder *d, const struct hl7_token *t)
 {
+    d->messages++;
     bool ended = !t->len || t->text[t->len - 1] == '\r' || t->text[t->len - 1] == '\n';
     return bytes_append(&d->out, t->text, t->len) && (ended || bytes_append(&d->out, "\r", 1));
 }
@@ -168,7 +171,7 @@ static bool finish(struct decoder *d, struct framer *f)
     } while (f->token.kind != HL7_TOKEN_NONE);
     f->ended = false;
     if (f->held.len)
-        fine = write_block(d, &f->held, f->held_at);
+        fine = write_block(d, &f->held, 0, f->held_at);
     f->held.len = 0;
     return fine;
 }
@@ -183,12 +186,9 @@ static bool next(struct decoder *d)
     if (found)
         fine = f->decode ? unframe(d, &f->token) : frame(d, f);
     f->token.kind = HL7_TOKEN_NONE;
-    if (fine)
-        return found;
-    log_line(LOG_ERROR, "memory is exhausted");
-    d->status = STATUS_SYSTEM;
-    d->stop = true;
-    return false;
+    if (!fine)
+        decode_no_memory(d);
+    return found && fine;
 }
 
 static void end(struct decoder *d)

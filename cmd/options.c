@@ -97,6 +97,14 @@ bool option_count(const struct program *program, const char *option, const char 
     return false;
 }
 
+bool option_from_1(const struct program *program, const char *option, const char *text, uint64_t *count, int *status)
+{
+    if (parse_count(text, count) && *count)
+        return true;
+    *status = program_usage(program, "%s: '%s' is no number from 1 on", option, text);
+    return false;
+}
+
 bool option_charset(const struct program *program, const char *text, struct charset *charset, int *status)
 {
     charset_close(charset);

@@ -34,6 +34,7 @@ bool option_format(const struct program *program, const char *text, enum view_fo
 bool option_size(const struct program *program, const char *option, const char *text, size_t *size, int *status);
 bool option_duration(const struct program *program, const char *option, const char *text, int64_t *ms, int *status);
 bool option_count(const struct program *program, const char *option, const char *text, uint64_t *count, int *status);
+bool option_from_1(const struct program *program, const char *option, const char *text, uint64_t *count, int *status);
 bool option_charset(const struct program *program, const char *text, struct charset *charset, int *status);
 bool option_checksum(const struct program *program, const char *text, enum astm_checksum *checksum, int *status);
 

@@ -141,6 +141,23 @@ long_line() {
     [ "$stderr" = "astm-decode: long.astm: offset 0: too-long a message of more than 200 bytes was left out" ]
 }
 
+@test "-q leaves what is damaged on stderr; -v says of each file what was in it" {
+    run --separate-stderr astm-decode -q resent.astm
+    [ "$status" = 1 ]
+    [ "$stderr" = "astm-decode: resent.astm: offset 230: bad-checksum frame 4: given 02, computed 04" ]
+    run --separate-stderr astm-decode -v two.astm resent.astm - <short.astm
+    [ "$status" = 1 ]
+    [ "${#lines[@]}" = 4 ]
+    [ "${#stderr_lines[@]}" = 4 ]
+    [ "${stderr_lines[0]}" = "astm-decode: two.astm: bytes 76, messages 2, defects 0" ]
+    [[ ${stderr_lines[1]} == *bad-checksum* ]]
+    [ "${stderr_lines[2]}" = "astm-decode: resent.astm: bytes $(wc -c <resent.astm), messages 1, defects 1" ]
+    [ "${stderr_lines[3]}" = "astm-decode: stdin: bytes 161, messages 1, defects 0" ]
+    run --separate-stderr astm-decode -v -c 1 -o tsv two.astm short.astm
+    [ "$status" = 0 ]
+    [ "$stderr" = "astm-decode: two.astm: bytes 76, messages 1, defects 0" ]
+}
+
 # ---- where it reads ----
 
 @test "it reads stdin where there is no FILE, and where FILE is -" {
@@ -257,24 +274,27 @@ long_line() {
 @test "--help and --version print to stdout and exit 0" {
     for option in -h --help; do
         run --separate-stderr astm-decode "$option"
-        [ "$status" = 0 ] && [ -z "$stderr" ]
+        [ "$status" = 0 ]
+        [ -z "$stderr" ]
         [[ $output == "usage: astm-decode "* ]]
     done
     for option in -V --version; do
         run --separate-stderr astm-decode "$option"
-        [ "$status" = 0 ] && [ -z "$stderr" ]
+        [ "$status" = 0 ]
+        [ -z "$stderr" ]
         [[ $output == "astm-decode (instlink) "[0-9]* ]]
     done
 }
 
 @test "a wrong command line is 64, and says where to look" {
     local args
-    for args in -Z --no-such-option "-o xml" "--output=" "-c x" "-c -1" "-c 1x" "--checksum md5" "--charset klingon" \
+    for args in -Z --no-such-option "-o xml" "--output=" "-c x" "-c 0" "-c -1" "-c 1x" "--checksum md5" "--charset klingon" \
         "--max-message 0" "--max-message 1T" "--max-message"; do
         # shellcheck disable=SC2086 # to be split
         run --separate-stderr astm-decode $args short.astm
-        [ "$status" = 64 ] && [ -z "$output" ]
-        [[ $stderr == *astm-decode:\ *"Try 'astm-decode --help'." ]]
+        [ "$status" = 64 ]
+        [ -z "$output" ]
+        [[ $stderr == "astm-decode: "*$'\n'"Try 'astm-decode --help'." ]]
     done
 }
 
@@ -292,7 +312,7 @@ long_line() {
     [[ $stderr == "astm-decode: .: "* ]]
     run bash -c 'astm-decode <&-'
     [ "$status" = 74 ]
-    [ "$output" = "astm-decode: -: Bad file descriptor" ]
+    [ "$output" = "astm-decode: stdin: Bad file descriptor" ]
 }
 
 @test "a file that may not be read is 77, and the others are decoded" {

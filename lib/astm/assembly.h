@@ -6,19 +6,9 @@
 
 #include "base/bytes.h"
 #include "base/notes.h"
+#include "out/message.h"
 
 #include <stdint.h>
-
-/* A message as it was received. Slices: valid as long as whoever hands it out says. */
-struct astm_message {
-    const unsigned char *text; /* records, each ended by CR, in the sender's character set */
-    size_t len;
-    const char *notes; /* NUL-terminated strings one behind the other */
-    size_t notes_len;
-    bool complete; /* from H to L, nothing missing */
-    bool framed;
-    uint64_t offset; /* decoders: where in the capture it begins */
-};
 
 struct astm_assembly_mark {
     size_t len, record, notes;
@@ -58,7 +48,7 @@ enum astm_assembly_result astm_assembly_end_record(struct astm_assembly *a);
 
 /* The message that result names: ENDED the whole of it, HEADED what stands before the H record, MORE all there is,
  * taken as incomplete. */
-struct astm_message astm_assembly_message(const struct astm_assembly *a, enum astm_assembly_result result);
+struct message astm_assembly_message(const struct astm_assembly *a, enum astm_assembly_result result);
 
 /* Whether HEADED cut a message that had come in whole before astm_assembly_begin. */
 bool astm_assembly_was_before(const struct astm_assembly *a);

@@ -96,7 +96,7 @@ struct astm_event {
      * acknowledged already, or it has none: nobody will send it again. The caller keeps it, answers VERDICT_ACCEPT at
      * once for having done so, hands it over until that succeeds and then calls astm_link_settle; it counts what it
      * keeps in allowance. Any other answer means that it could not be kept; then there is nothing to settle. */
-    struct astm_message message;
+    struct message message;
     uint64_t ticket;
     bool owed;
     /* DONE: what became of the message that was sent, and the number of its frames or of the frame it failed at */

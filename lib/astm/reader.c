@@ -164,7 +164,7 @@ static void begin_next(struct astm_reader *r, enum astm_assembly_result result)
     r->fetched = true;
 }
 
-bool astm_reader_next(struct astm_reader *r, struct astm_message *message)
+bool astm_reader_next(struct astm_reader *r, struct message *message)
 {
     if (!r->ready && r->frame.open)
         take_frame(r);

@@ -64,7 +64,7 @@ size_t astm_reader_push(struct astm_reader *r, const unsigned char *bytes, size_
 
 /* The next message. False when there is none. It is valid until the reader is called again; the bytes pushed must stay
  * in place until then. */
-bool astm_reader_next(struct astm_reader *r, struct astm_message *message);
+bool astm_reader_next(struct astm_reader *r, struct message *message);
 
 /* The capture has ended; bytes are what push did not take. Then astm_reader_next until it is false. */
 void astm_reader_eof(struct astm_reader *r, const unsigned char *bytes, size_t n);

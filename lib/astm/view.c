@@ -24,13 +24,13 @@ static struct astm_slice header_of(const unsigned char *text, size_t n)
     return header;
 }
 
-static void add_rest(struct digest *digest, const struct astm_message *m)
+static void add_rest(struct digest *digest, const struct message *m)
 {
     size_t n = header_of(m->text, m->len).n;
     digest_add(digest, m->text + n, m->len - n);
 }
 
-void astm_message_digest(const struct astm_message *m, unsigned char out[16])
+void astm_message_digest(const struct message *m, unsigned char out[16])
 {
     struct digest digest;
     digest_init(&digest);
@@ -38,7 +38,7 @@ void astm_message_digest(const struct astm_message *m, unsigned char out[16])
     digest_end(&digest, out);
 }
 
-void astm_message_key(const struct astm_message *m, unsigned char key[16])
+void astm_message_key(const struct message *m, unsigned char key[16])
 {
     struct astm_slice header = header_of(m->text, m->len);
     struct astm_delimiters d = astm_delimiters_of(m->text, m->len);
@@ -53,7 +53,7 @@ void astm_message_key(const struct astm_message *m, unsigned char key[16])
     digest_end(&digest, key);
 }
 
-bool astm_message_query(const struct astm_message *m)
+bool astm_message_query(const struct message *m)
 {
     struct astm_delimiters d = astm_delimiters_of(m->text, m->len);
     size_t at = 0;
@@ -84,7 +84,7 @@ static void decide_charset(struct astm_view *v, bool valid)
 /* The message in UTF-8, its last record ended by CR as all are. False when memory is exhausted. */
 static bool convert(struct astm_view *v)
 {
-    const struct astm_message *m = &v->message;
+    const struct message *m = &v->message;
     bool valid = utf8_valid(m->text, m->len);
     decide_charset(v, valid);
     v->text = m->text;
@@ -105,7 +105,7 @@ static bool convert(struct astm_view *v)
     return true;
 }
 
-bool astm_view_begin(struct astm_view *v, const struct astm_view_config *config, const struct astm_message *message,
+bool astm_view_begin(struct astm_view *v, const struct astm_view_config *config, const struct message *message,
                      const struct envelope *envelope)
 {
     v->config = config;
@@ -168,7 +168,7 @@ static bool write_note(struct bytes *out, const char *note)
 
 static bool write_notes(struct astm_view *v, struct bytes *out)
 {
-    const struct astm_message *m = &v->message;
+    const struct message *m = &v->message;
     char digest[33];
     digest_hex(v->digest, digest);
     bool fine = v->charset->kind == CHARSET_UTF8 || json_member(out, "charset", charset_name(v->charset));

@@ -21,7 +21,7 @@ struct astm_view_config {
 struct astm_view {
     const struct astm_view_config *config;
     const struct envelope *envelope;
-    struct astm_message message;
+    struct message message;
     struct charset *charset; /* the message's own */
     struct charset own_charset;
     const char *charset_note;
@@ -47,7 +47,7 @@ struct astm_view {
 
 /* Begins a message. What message, envelope and config point to must stay until the view is done. False when memory is
  * exhausted. */
-bool astm_view_begin(struct astm_view *v, const struct astm_view_config *config, const struct astm_message *message,
+bool astm_view_begin(struct astm_view *v, const struct astm_view_config *config, const struct message *message,
                      const struct envelope *envelope);
 
 /* Appends about VIEW_PIECE bytes at most. VIEW_NO_MEMORY: nothing was appended; it may be called again. */
@@ -56,13 +56,13 @@ enum view_progress astm_view_more(struct astm_view *v, struct bytes *out);
 void astm_view_free(struct astm_view *v);
 
 /* The digest of everything after the header record, by which a message that comes again is known. */
-void astm_message_digest(const struct astm_message *message, unsigned char digest[16]);
+void astm_message_digest(const struct message *message, unsigned char digest[16]);
 
 /* The same, with the sender (H.5) and control id (H.3) as they came: the key of a repeat. */
-void astm_message_key(const struct astm_message *message, unsigned char key[16]);
+void astm_message_key(const struct message *message, unsigned char key[16]);
 
 /* Whether the message holds a Q record: a query is never a repeat. */
-bool astm_message_query(const struct astm_message *message);
+bool astm_message_query(const struct message *message);
 
 /* Appends a wire event as one line of JSON (-o frame). */
 bool astm_wire_line(struct bytes *out, const struct astm_wire *wire, const struct envelope *envelope);

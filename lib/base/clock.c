@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 #define FIRST_US (INT64_C(-719528) * DAY_US)
 #define LAST_US (INT64_C(2932897) * DAY_US - 1)
 #define LAST_MS ((UINT64_C(1) << 48) - 1)
+
+static const char base_32[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 static struct timespec clock_read(clockid_t clock)
 {
@@ -24,6 +27,12 @@ int64_t clock_ms(void)
 {
     struct timespec t = clock_read(CLOCK_MONOTONIC);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t clock_us(void)
+{
+    struct timespec t = clock_read(CLOCK_MONOTONIC);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 int64_t clock_wall_us(void)
@@ -74,6 +83,19 @@ void time_iso_us(int64_t us, char out[28])
     *out = '\0';
 }
 
+void time_hl7_us(int64_t us, char out[32])
+{
+    us = us < FIRST_US ? FIRST_US : us > LAST_US ? LAST_US : us;
+    int64_t day_us = (us % 1000000 + 1000000) % 1000000;
+    time_t seconds = (time_t)((us - day_us) / 1000000);
+    struct tm tm = {0};
+    char zone[8] = "";
+    localtime_r(&seconds, &tm);
+    strftime(zone, sizeof zone, "%z", &tm);
+    out += strftime(out, 15, "%Y%m%d%H%M%S", &tm);
+    snprintf(out, 17, ".%03d%s", (int)(day_us / 1000), zone);
+}
+
 static bool random_fill(void *data, size_t n)
 {
     if (getentropy(data, n) == 0)
@@ -86,19 +108,25 @@ static bool random_fill(void *data, size_t n)
     return got == (ssize_t)n;
 }
 
-void ident_init(struct ident *d)
+/* Random bytes, or the best there is. */
+static void seed_from(unsigned char seed[16], const void *self_at)
 {
-    unsigned char seed[16];
-    if (!random_fill(seed, 10)) {
+    if (!random_fill(seed, 16)) {
         struct timespec now[2] = {clock_read(CLOCK_REALTIME), clock_read(CLOCK_MONOTONIC)};
         pid_t self = getpid();
         struct digest mixed;
         digest_init(&mixed);
         digest_add(&mixed, now, sizeof now);
         digest_add(&mixed, &self, sizeof self);
-        digest_add(&mixed, &d, sizeof d);
+        digest_add(&mixed, &self_at, sizeof self_at);
         digest_end(&mixed, seed);
     }
+}
+
+void ident_init(struct ident *d)
+{
+    unsigned char seed[16];
+    seed_from(seed, d);
     *d = (struct ident){.high = (seed[0] & 0x7Fu) << 8 | seed[1]}; /* leaves 2^79 to count */
     for (int i = 2; i < 10; i++)
         d->low = d->low << 8 | seed[i];
@@ -115,9 +143,27 @@ void ident_next(struct ident *d, int64_t wall_us, char out[27])
         d->high++;
     uint64_t top = d->ms << 16 | d->high, low = d->low;
     for (int i = 25; i >= 0; i--) {
-        out[i] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"[low & 31];
+        out[i] = base_32[low & 31];
         low = low >> 5 | top << 59;
         top >>= 5;
     }
     out[26] = '\0';
+}
+
+void short_ident_init(struct short_ident *d)
+{
+    unsigned char seed[16];
+    seed_from(seed, d);
+    *d = (struct short_ident){.salt = (uint32_t)seed[0] << 16 | (uint32_t)seed[1] << 8 | seed[2]};
+}
+
+void short_ident_next(struct short_ident *d, int64_t wall_us, char out[16])
+{
+    uint64_t us = wall_us < 0 ? 0 : (uint64_t)wall_us;
+    d->us = us > d->us ? us : d->us + 1;
+    for (int i = 0; i < 11; i++)
+        out[i] = base_32[d->us >> (10 - i) * 5 & 31];
+    for (int i = 0; i < 4; i++)
+        out[11 + i] = base_32[d->salt >> i * 5 & 31];
+    out[15] = '\0';
 }

@@ -7,12 +7,19 @@
 /* Milliseconds on a clock that never goes back; for deadlines. */
 int64_t clock_ms(void);
 
+/* The same in microseconds; to measure with. */
+int64_t clock_us(void);
+
 /* Microseconds since 1970-01-01T00:00:00Z; may jump. */
 int64_t clock_wall_us(void);
 
 /* Writes a clock_wall_us time as `2026-11-21T01:30:00.123456Z` and NUL. A time outside the years 0000 to 9999 is
  * written as their first or last moment. */
 void time_iso_us(int64_t us, char out[28]);
+
+/* Writes a clock_wall_us time as HL7 does, in local time with its zone: `20261121013000.123+0100`, and NUL [HL7 v2.5.1
+ * 2.A.22]. */
+void time_hl7_us(int64_t us, char out[32]);
 
 /* Where identifiers come from: one for each process and thread, initialised again after fork. Private. */
 struct ident {
@@ -27,5 +34,17 @@ void ident_init(struct ident *d);
  * milliseconds (0 before 1970), then 80 bits that count up from the random beginning. It is greater, as text too, than
  * each before it from the same struct, also when the clock stands still or goes back. */
 void ident_next(struct ident *d, int64_t wall_us, char out[27]);
+
+/* Where short identifiers come from, for formats that have no room for 26 characters: one for each process. Private. */
+struct short_ident {
+    uint64_t us; /* of the last identifier; never goes back */
+    uint32_t salt;
+};
+
+void short_ident_init(struct short_ident *d);
+
+/* Writes the next identifier and NUL: 15 characters of base 32, 55 bits of microseconds, then 20 that are this
+ * process's own. It is greater, as text too, than each before it from the same struct. */
+void short_ident_next(struct short_ident *d, int64_t wall_us, char out[16]);
 
 #endif

@@ -13,6 +13,7 @@ enum {
 
 static const char *const notice_names[HL7_NOTICES] = {
     [HL7_NOTICE_NOISE] = "noise",
+    [HL7_NOTICE_BLANKS] = "blanks",
     [HL7_NOTICE_CUT] = "cut-block",
     [HL7_NOTICE_UNREADABLE] = "unreadable",
     [HL7_NOTICE_TOO_LONG] = "too-long",
@@ -219,21 +220,38 @@ static bool answer_with(struct hl7_link *l, const struct hl7_header *theirs, con
     return found;
 }
 
-static void accept(struct hl7_link *l, const struct hl7_reply *reply)
+/* The message that is offered. */
+static struct hl7_message offered(const struct hl7_link *l)
 {
-    const struct hl7_message *m = &l->event.message;
-    const struct hl7_msa *msa = l->event.answer ? &l->event.msa : NULL;
+    const struct hl7_offer *o = &l->event;
+    struct hl7_message m = {
+        .text = o->text.p,
+        .len = o->text.n,
+        .notes = o->notes,
+        .notes_len = o->notes_len,
+        .offset = o->offset,
+        .complete = o->complete,
+        .framed = o->framed,
+        .utf16 = o->utf16,
+    };
+    hl7_header_read(&m.header, m.text, m.len);
+    return m;
+}
+
+static void accept(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa,
+                   const struct hl7_reply *reply)
+{
     struct hl7_due due = hl7_ack_due(&m->header, msa, l->config->ack, VERDICT_ACCEPT);
     acknowledge(l, m, due.accept, HL7_ERROR_NONE, NULL);
     if (msa || !reply || !reply->text || !answer_with(l, &m->header, reply))
         acknowledge(l, m, due.application, HL7_ERROR_NONE, NULL);
 }
 
-static void decline(struct hl7_link *l, enum verdict verdict, const struct hl7_reply *reply)
+static void decline(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa, enum verdict verdict,
+                    const struct hl7_reply *reply)
 {
-    enum hl7_code code = refuse(l, &l->event.message, l->event.answer ? &l->event.msa : NULL, verdict,
-                                HL7_ERROR_INTERNAL, reply ? reply->reason : NULL);
-    tell(l, HL7_NOTICE_NOT_HANDED, "a message of %zu bytes is not handed over: %s%s", l->event.message.len,
+    enum hl7_code code = refuse(l, m, msa, verdict, HL7_ERROR_INTERNAL, reply ? reply->reason : NULL);
+    tell(l, HL7_NOTICE_NOT_HANDED, "a message of %zu bytes is not handed over: %s%s", m->len,
          code ? "answered " : "no answer is asked for", hl7_code_name(code));
 }
 
@@ -247,10 +265,10 @@ static void finish(struct hl7_link *l, enum hl7_outcome outcome, const struct hl
     digest_end(&digest, l->last.digest);
     l->last.known = l->id.len != 0;
     l->last.answered = outcome != HL7_NO_ANSWER;
-    l->done = (struct hl7_event){.kind = HL7_EVENT_DONE, .outcome = outcome};
+    memset(&l->done, 0, sizeof l->done);
+    l->done.outcome = outcome;
     if (m) {
-        l->done.message = *m;
-        l->done.message.notes_len = 0;
+        l->done.text = (struct hl7_slice){m->text, m->len};
         l->done.msa = *msa;
         l->done.code = hl7_code_of(msa->code);
     }
@@ -366,10 +384,17 @@ static void on_answer(struct hl7_link *l, const struct hl7_message *m, const str
 
 static void offer(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa)
 {
-    l->event = (struct hl7_event){.kind = HL7_EVENT_MESSAGE, .message = *m, .ticket = ++l->ticket};
-    l->event.answer = msa != NULL;
-    if (msa)
-        l->event.msa = *msa;
+    l->event = (struct hl7_offer){
+        .text = {m->text, m->len},
+        .notes = m->notes,
+        .notes_len = m->notes_len,
+        .offset = m->offset,
+        .complete = m->complete,
+        .framed = m->framed,
+        .utf16 = m->utf16,
+        .answer = msa != NULL,
+    };
+    l->ticket++;
     l->pending = l->waiting = true;
     l->due_stands = l->now;
     if (hl7_ack_odd(&m->header) && !l->condition_told) {
@@ -385,27 +410,29 @@ static void unreadable(struct hl7_link *l, const struct hl7_message *m, const st
          (unsigned long long)m->offset, m->header.why, code ? "; answered " : "", hl7_code_name(code));
 }
 
-/* A message of a block that passed a limit: the last is the one that did. What is cut within MSH cannot be relied on.
- */
+/* Whether this message of the block is the one that passed a limit: the last one. */
+static bool passed_limit(const struct hl7_link *l)
+{
+    return l->refusing != HL7_NOTICES && l->split.at == l->text.len;
+}
+
+/* What is cut within MSH cannot be relied on. */
 static void over_limit(struct hl7_link *l, struct hl7_message *m, const struct hl7_msa *msa)
 {
-    bool last = l->split.at == l->text.len;
     enum hl7_notice notice = (enum hl7_notice)l->refusing;
-    const char *reason = !last                           ? "another message of the block is refused"
-                         : notice == HL7_NOTICE_TOO_LONG ? "the message is too long"
+    const char *reason = notice == HL7_NOTICE_TOO_LONG   ? "the message is too long"
                          : notice == HL7_NOTICE_TOO_SLOW ? "the message took too long"
                                                          : "no memory for the message now";
-    if (last && !m->header.rest.n)
+    if (!m->header.rest.n)
         m->header.why = reason;
-    bool later = !last || notice == HL7_NOTICE_NO_MEMORY;
-    refuse(l, m, msa, later ? VERDICT_LATER : VERDICT_NEVER, HL7_ERROR_INTERNAL, reason);
+    refuse(l, m, msa, notice == HL7_NOTICE_NO_MEMORY ? VERDICT_LATER : VERDICT_NEVER, HL7_ERROR_INTERNAL, reason);
 }
 
 static void on_message(struct hl7_link *l, struct hl7_message *m)
 {
     struct hl7_msa own;
     const struct hl7_msa *msa = hl7_header_msa(&m->header, &own) ? &own : NULL;
-    if (l->refusing != HL7_NOTICES)
+    if (passed_limit(l))
         over_limit(l, m, msa);
     else if (m->header.why)
         unreadable(l, m, msa);
@@ -473,8 +500,9 @@ static void on_noise(struct hl7_link *l, const struct hl7_token *token)
     char shown[16];
     l->noise += token->len;
     if (!*told)
-        tell(l, HL7_NOTICE_NOISE, "%zu %s at offset %llu outside blocks ignored, beginning %s", token->len,
-             token->blank ? "blanks" : "bytes", begins_at(token), beginning(token->text, token->len, shown));
+        tell(l, token->blank ? HL7_NOTICE_BLANKS : HL7_NOTICE_NOISE,
+             "%zu bytes at offset %llu outside blocks ignored, beginning %s", token->len, begins_at(token),
+             beginning(token->text, token->len, shown));
     *told = true;
 }
 
@@ -546,18 +574,37 @@ size_t hl7_link_push(struct hl7_link *l, const unsigned char *bytes, size_t n, i
     return taken;
 }
 
+static void event_of_offer(const struct hl7_link *l, struct hl7_event *event)
+{
+    *event = (struct hl7_event){.kind = HL7_EVENT_MESSAGE, .ticket = l->ticket, .answer = l->event.answer};
+    event->message = offered(l);
+    if (event->answer)
+        hl7_header_msa(&event->message.header, &event->msa);
+}
+
+static void event_of_done(const struct hl7_link *l, struct hl7_event *event)
+{
+    *event = (struct hl7_event){.kind = HL7_EVENT_DONE, .outcome = l->done.outcome, .code = l->done.code};
+    event->msa = l->done.msa;
+    event->message.text = l->done.text.p;
+    event->message.len = l->done.text.n;
+    if (l->done.text.n)
+        hl7_header_read(&event->message.header, l->done.text.p, l->done.text.n);
+}
+
 bool hl7_link_next(struct hl7_link *l, struct hl7_event *event)
 {
     release(l);
     advance(l);
-    bool *flag = l->pending ? &l->pending : &l->done_pending;
-    if (!*flag) {
+    if (l->pending)
+        event_of_offer(l, event);
+    else if (l->done_pending)
+        event_of_done(l, event);
+    else
         release(l);
-        return false;
-    }
-    *event = l->pending ? l->event : l->done;
-    *flag = false;
-    return true;
+    bool any = l->pending || l->done_pending;
+    *(l->pending ? &l->pending : &l->done_pending) = false;
+    return any;
 }
 
 void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct hl7_reply *reply,
@@ -569,10 +616,13 @@ void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, 
     l->waiting = l->pending = false;
     l->due += now - l->due_stands;
     hl7_block_resume(&l->reader, now);
+    struct hl7_message m = offered(l);
+    struct hl7_msa own;
+    const struct hl7_msa *msa = l->event.answer && hl7_header_msa(&m.header, &own) ? &own : NULL;
     if (verdict == VERDICT_ACCEPT)
-        accept(l, reply);
+        accept(l, &m, msa, reply);
     else
-        decline(l, verdict, reply);
+        decline(l, &m, msa, verdict, reply);
     advance(l);
     release(l);
 }

@@ -28,7 +28,8 @@ struct hl7_link_config hl7_link_defaults(void);
 
 /* What the machine tells of, each with a stable first token. */
 enum hl7_notice {
-    HL7_NOTICE_NOISE,      /* bytes outside blocks, ignored; told once per connection, blanks apart from others */
+    HL7_NOTICE_NOISE,      /* bytes outside blocks, ignored; told once per connection */
+    HL7_NOTICE_BLANKS,     /* … blanks, CR, LF or NUL; likewise */
     HL7_NOTICE_CUT,        /* a block was begun and not ended */
     HL7_NOTICE_UNREADABLE, /* a block or message refused: its MSH cannot be read */
     HL7_NOTICE_TOO_LONG,   /* a message refused: more than max_message */
@@ -107,6 +108,15 @@ struct hl7_reply {
     size_t len;
 };
 
+/* A message that is offered, and may wait long for its verdict: without what can be read from it again. */
+struct hl7_offer {
+    struct hl7_slice text;
+    const char *notes;
+    size_t notes_len;
+    uint64_t offset;
+    bool complete, framed, utf16, answer;
+};
+
 struct hl7_link {
     const struct hl7_link_config *config;
     struct hl7_observer observer;
@@ -125,7 +135,13 @@ struct hl7_link {
     bool ended, drained;     /* the peer sends nothing more; and the reader knows */
     bool noise_told, blank_told, condition_told;
     uint64_t noise;          /* bytes outside blocks so far */
-    struct hl7_event event, done;
+    struct hl7_offer event;  /* the message that is offered */
+    struct {
+        enum hl7_outcome outcome;
+        enum hl7_code code;
+        struct hl7_msa msa;
+        struct hl7_slice text; /* of the answer */
+    } done;
     struct bytes out;        /* answers to send */
     struct bytes replies;    /* release 2: answers that wait for the commit block */
     uint64_t answers;        /* how many there were, for want of a stamp */

@@ -380,3 +380,17 @@ bool hl7_results_fill(struct hl7_results *s, struct hl7_slice segment, struct hl
            put(&f, RESULT_OPERATOR, either(component(s, obx[16], 1), identifier(s, obx[16], 2))) &&
            put_comments(&f, following);
 }
+
+const char *hl7_specimen_parse(struct get_paths *paths, const char *text)
+{
+    static const char *const names[] = {"SPM", "SAC", "OBR", "ORC", "PID"};
+    const char *wrong = get_parse(paths, &hl7_get_names, text);
+    for (size_t i = 0; i < paths->count && !wrong; i++, text += strcspn(text, ",") + 1) {
+        size_t known = 0;
+        while (known < sizeof names / sizeof *names && strcmp(names[known], paths->path[i].name) != 0)
+            known++;
+        if (known == sizeof names / sizeof *names)
+            wrong = text;
+    }
+    return wrong;
+}

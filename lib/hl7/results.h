@@ -18,6 +18,9 @@ struct hl7_specimen {
 /* SPM-2.1.1, SPM-2.2.1, SAC-3.1, OBR-3.1, OBR-2.1. */
 extern const struct hl7_specimen hl7_specimen_default;
 
+/* Reads fields with commas between them. NULL when all is well; else the one that is wrong, up to its end or comma. */
+const char *hl7_specimen_parse(struct get_paths *paths, const char *text);
+
 /* What the segments so far say of the results that follow. The slices are of the message's text; those that are not
  * there are empty. */
 struct hl7_results {

@@ -187,7 +187,7 @@ static void take_message(struct hl7_split *s, struct hl7_message *m)
         .text = s->text->data + start,
         .len = len,
         .offset = s->block.offset + !s->block.bare + start,
-        .complete = s->block.kind != HL7_TOKEN_CUT && s->block.kind != HL7_TOKEN_TOO_LONG,
+        .complete = s->at < s->text->len || (s->block.kind != HL7_TOKEN_CUT && s->block.kind != HL7_TOKEN_TOO_LONG),
         .framed = !s->block.bare,
         .utf16 = s->utf16,
     };

@@ -31,7 +31,7 @@ struct hl7_message {
     size_t notes_len;
     struct hl7_header header;  /* of text; header.why: it is no message that can be read, nor answered by its name */
     uint64_t offset;           /* where in the stream or file it begins */
-    bool complete;             /* its block has come to its end */
+    bool complete;             /* its block has come to its end, or another message of the block follows */
     bool framed;               /* it came in a block with VT */
     bool utf16;                /* it came in UTF-16, and is UTF-8 now, whatever MSH-18 says */
 };

@@ -62,6 +62,8 @@ static bool declares(const struct hl7_view *v, size_t at)
 {
     const unsigned char *p = v->text + at;
     size_t n = v->len - at;
+    if (*p != 'M' && *p != 'F' && *p != 'B')
+        return false;
     return (hl7_begins(p, n, "MSH") || hl7_begins(p, n, "FHS") || hl7_begins(p, n, "BHS")) &&
            p[3] == v->separators.field;
 }
@@ -188,6 +190,8 @@ static bool write_envelope(struct hl7_view *v, struct bytes *out)
 
 /* ---- fields ---- */
 
+enum { EMPTY_SIZE = 3 };
+
 static inline unsigned char *write_empty(unsigned char *o, size_t n)
 {
     for (; n; n--)
@@ -195,52 +199,55 @@ static inline unsigned char *write_empty(unsigned char *o, size_t n)
     return o;
 }
 
+static inline unsigned char *put_string(const struct seek *seek, unsigned char *o, const unsigned char *p,
+                                        const unsigned char *stop)
+{
+    return PUT(seek_copy(seek, PUT(o, "\""), p, stop), "\"");
+}
+
 /* Writes fields that are short and plain, or lists of short plain components, as nearly all of them are, from v->at on:
  * up to the end of the segment, another kind of field, or the limit. Returns whether v->at is the end of the segment.
- */
+ * Empty fields are written as they come, and taken back where nothing follows them that is written. */
 static inline __attribute__((always_inline)) bool plain_fields(struct hl7_view *v, unsigned char **out,
                                                                const unsigned char *limit, bool positional)
 {
     const unsigned field = v->separators.field, component = v->separators.component ? v->separators.component : 256;
     const unsigned char *p = v->text + v->at, *list = NULL;
     struct seek seek = seek_from(&v->special, p, v->text + v->len);
-    unsigned char *o = *out, *before_list = NULL;
-    size_t empty = v->empty, empty_before_list = 0;
+    unsigned char *kept = *out, *o = write_empty(kept, v->empty), *before_list = NULL;
     bool ended = false;
     while (o < limit && !ended) {
         const unsigned char *stop = seek_next(&seek);
-        if (stop - p > HL7_VALUE_RUN || empty > EMPTY_RUN)
+        if (stop - p > HL7_VALUE_RUN)
             break;
         if (*stop == component) {
-            if (!list) {
-                list = p;
-                before_list = o;
-                empty_before_list = empty;
-                o = PUT(write_empty(o, empty), ",[\"");
-                empty = 0;
-            }
-            o = PUT(seek_copy(&seek, o, p, stop), "\",\"");
+            before_list = list ? before_list : o;
+            o = list ? PUT(o, ",") : PUT(o, ",[");
+            list = list ? list : p;
+            o = put_string(&seek, o, p, stop);
             p = stop + 1;
             continue;
         }
         ended = *stop == '\r';
         if (*stop != field && !ended)
             break;
+        o = put_string(&seek, PUT(o, ","), p, stop);
         if (list) {
-            o = PUT(seek_copy(&seek, o, p, stop), "\"]");
+            o = PUT(o, "]");
             list = NULL;
+            kept = o;
         } else if (stop > p || positional) {
-            o = PUT(write_empty(o, empty), ",\"");
-            o = PUT(seek_copy(&seek, o, p, stop), "\"");
-            empty = 0;
-        } else {
-            empty++;
+            kept = o;
         }
         p = stop + !ended;
     }
-    *out = list ? before_list : o;
-    v->at = (size_t)((list ? list : p) - v->text);
-    v->empty = list ? empty_before_list : empty;
+    if (list) {
+        o = before_list;
+        p = list;
+    }
+    *out = kept;
+    v->at = (size_t)(p - v->text);
+    v->empty = (size_t)(o - kept) / EMPTY_SIZE;
     return ended;
 }
 
@@ -306,7 +313,7 @@ static unsigned char *write_owed(struct hl7_view *v, unsigned char *o, const uns
 
 static unsigned char *write_fields(struct hl7_view *v, unsigned char *o, const unsigned char *limit)
 {
-    if (write_plain_fields(v, &o, limit))
+    if (v->empty <= EMPTY_RUN && write_plain_fields(v, &o, limit))
         return end_segment(v, o);
     if (o >= limit)
         return o;
@@ -335,19 +342,31 @@ static unsigned char *begin_segment(struct hl7_view *v, unsigned char *o)
     return v->after_segment ? PUT(o, ",[") : PUT(o, "[");
 }
 
+/* Whether the name of the segment at v->at is one of three letters that can be written as they are. */
+static bool has_plain_name(const struct hl7_view *v)
+{
+    const unsigned char *p = v->text + v->at;
+    return v->len - v->at > 3 && (p[3] == v->separators.field || p[3] == '\r') && !special_is(&v->special, p[0]) &&
+           !special_is(&v->special, p[1]) && !special_is(&v->special, p[2]);
+}
+
 /* The name of the segment, as it stands. */
 static unsigned char *write_name(struct hl7_view *v, unsigned char *o)
 {
-    const unsigned char *p = v->text + v->at;
-    v->stage++;
-    if (v->len - v->at > 3 && (p[3] == v->separators.field || p[3] == '\r') && !special_is(&v->special, p[0]) &&
-        !special_is(&v->special, p[1]) && !special_is(&v->special, p[2])) {
+    bool plain = has_plain_name(v);
+    if (plain) {
         *o = '"';
-        memcpy(o + 1, p, 3);
+        memcpy(o + 1, v->text + v->at, 3);
         o[4] = '"';
-        return o + 5;
+        o += 5;
     }
-    return hl7_value_begin(&v->value, field_at(v), HL7_SHAPE_STRING, true, o);
+    if (plain && v->stage == NAME && !declares(v, v->at)) {
+        v->stage = FIELDS;
+        v->at += 3;
+        return end_field(v, o);
+    }
+    v->stage++;
+    return plain ? o : hl7_value_begin(&v->value, field_at(v), HL7_SHAPE_STRING, true, o);
 }
 
 static unsigned char *after_type(struct hl7_view *v, unsigned char *o)

@@ -1,6 +1,5 @@
 #include "link/connection.h"
 
-#include "astm/record.h"
 #include "base/log.h"
 #include "link/port.h"
 
@@ -24,38 +23,22 @@ static struct connection *of(const struct loop_source *source)
 
 static const char *name_of(const struct connection *c)
 {
-    return port_name(c->port);
+    return c->port->link->name;
+}
+
+static const struct protocol *protocol_of(const struct connection *c)
+{
+    return c->machine.config->protocol;
 }
 
 static void account(struct connection *c)
 {
-    size_t held = astm_link_held(&c->link) + c->in.cap;
+    size_t held = protocol_of(c)->held(&c->machine) + c->in.cap;
     c->hub->held += held - c->held;
     c->held = held;
 }
 
 /* ---- what the machine tells ---- */
-
-static enum log_level level_of(enum astm_notice notice)
-{
-    switch (notice) {
-    case ASTM_NOTICE_LOST:
-    case ASTM_NOTICE_DROPPED:
-    case ASTM_NOTICE_SPOILED:
-    case ASTM_NOTICE_NO_MEMORY:
-    case ASTM_NOTICE_BAD_CHECKSUM:
-    case ASTM_NOTICE_MALFORMED:
-    case ASTM_NOTICE_WRONG_NUMBER:
-    case ASTM_NOTICE_NOT_HANDED:
-    case ASTM_NOTICE_REFUSED:
-    case ASTM_NOTICE_NO_REPLY:
-    case ASTM_NOTICE_LEARNED:
-    case ASTM_NOTICE_BUSY:
-        return LOG_EVENT;
-    default:
-        return LOG_DETAIL;
-    }
-}
 
 /* `link: peer`, or the link alone where it is called after its peer. */
 static const char *label(const struct connection *c, char *out, size_t n)
@@ -82,27 +65,22 @@ static void tell(const struct connection *c, enum log_level level, const char *f
     log_line(level, "%s: %s", label(c, who, sizeof who), text);
 }
 
-static void on_notice(void *context, enum astm_notice notice, const char *text)
+static void on_notice(void *context, enum log_level level, const char *name, const char *text)
 {
     struct connection *c = context;
-    tell(c, level_of(notice), "%s %s", astm_notice_name(notice), text);
+    tell(c, level, "%s %s", name, text);
 }
 
-static void on_wire(void *context, const struct astm_wire *wire)
+static void on_wire(void *context, const struct machine_wire *wire)
 {
     struct connection *c = context;
-    const struct astm_frame *f = wire->frame;
-    if (c->hub->config->wire)
-        handover_wire(c->hub->handover, wire, name_of(c), c->peer);
+    char text[128];
+    if (c->machine.config->wire)
+        handover_wire(c->hub->handover, c->machine.config, wire, c->peer);
     if (!log_wants(LOG_WIRE))
         return;
-    if (f && wire->sent)
-        tell(c, LOG_WIRE, "> frame %d %s, %zu bytes", f->number, f->end == ASTM_ETX ? "ETX" : "ETB", f->len);
-    else if (f)
-        tell(c, LOG_WIRE, "< frame %d %s, %zu bytes, checksum %02X, computed %02X", f->number,
-             f->end == ASTM_ETX ? "ETX" : "ETB", f->len, (unsigned)f->given & 0xFF, (unsigned)f->computed);
-    else
-        tell(c, LOG_WIRE, "%c %s", wire->sent ? '>' : '<', wire->event);
+    protocol_of(c)->wire_text(wire, text, sizeof text);
+    tell(c, LOG_WIRE, "%s", text);
 }
 
 static void on_acknowledged(void *context, uint64_t first, uint64_t last, bool proven)
@@ -111,21 +89,15 @@ static void on_acknowledged(void *context, uint64_t first, uint64_t last, bool p
     handover_acknowledged(c->hub->handover, c->number, first, last, proven);
 }
 
-/* ---- messages ---- */
-
-static bool password_fits(const struct connection *c, const struct astm_message *m)
+static void on_stamp(void *context, struct hl7_stamp *stamp)
 {
-    const char *password = c->hub->config->password;
-    if (!password)
-        return true;
-    size_t at = 0;
-    struct astm_slice header = {m->text, 0};
-    struct astm_delimiters d = astm_delimiters_of(m->text, m->len);
-    if (astm_is_header(m->text, m->len))
-        astm_record_next(m->text, m->len, &at, &header);
-    struct astm_slice given = astm_field(header, &d, 4);
-    return given.n == strlen(password) && memcmp(given.p, password, given.n) == 0;
+    struct connection *c = context;
+    int64_t wall = clock_wall_us();
+    time_hl7_us(wall, stamp->time);
+    short_ident_next(&c->hub->control_ids, wall, stamp->id);
 }
+
+/* ---- messages ---- */
 
 /* How many bytes more may be held. */
 static size_t room(const struct connection *c)
@@ -135,15 +107,17 @@ static size_t room(const struct connection *c)
     return held < max ? max - held : 0;
 }
 
-static enum verdict judge(struct connection *c, const struct astm_event *event)
+static enum verdict judge(struct connection *c, const struct machine_event *event)
 {
     struct handover_party party = {c->number, event->ticket, event->owed};
-    if (!password_fits(c, &event->message)) {
-        tell(c, LOG_ERROR, "rejected a message: its password (H.4) is not the one expected");
+    const struct link_config *config = c->machine.config;
+    const char *why = config->protocol->refusal(config, &event->message);
+    if (why) {
+        tell(c, LOG_ERROR, "rejected a message: %s", why);
         return VERDICT_NEVER;
     }
     c->hub->handover->room = room(c);
-    return handover_offer(c->hub->handover, &party, &event->message, name_of(c), c->peer);
+    return handover_offer(c->hub->handover, &party, config, &event->message, c->peer);
 }
 
 static void tell_verdict(const struct connection *c, enum verdict verdict)
@@ -154,22 +128,15 @@ static void tell_verdict(const struct connection *c, enum verdict verdict)
         tell(c, LOG_EVENT, "a message cannot be handed over now");
 }
 
-/* A frame that waits for its verdict, or for its refusal, is refused now. */
-static void refuse_now(struct connection *c)
-{
-    if (astm_link_waiting(&c->link) && astm_link_receiving(&c->link))
-        astm_link_tick(&c->link, astm_link_deadline(&c->link));
-}
-
 /* The answer to a message that is not owed. Who cannot send it again gains nothing from a refusal that is held back. */
 static void answer(struct connection *c, uint64_t ticket, enum verdict verdict, int64_t now)
 {
-    astm_link_answer(&c->link, ticket, verdict, now);
-    if (c->eof && verdict == VERDICT_LATER)
-        refuse_now(c);
+    protocol_of(c)->answer(&c->machine, ticket, verdict, now);
+    if ((c->eof || c->hub->handover->error) && verdict == VERDICT_LATER)
+        protocol_of(c)->refuse(&c->machine, now);
 }
 
-static void on_message(struct connection *c, const struct astm_event *event, int64_t now)
+static void on_message(struct connection *c, const struct machine_event *event, int64_t now)
 {
     if (!event->message.complete)
         tell(c, LOG_EVENT, "an incomplete message of %zu bytes", event->message.len);
@@ -178,30 +145,29 @@ static void on_message(struct connection *c, const struct astm_event *event, int
         tell_verdict(c, verdict);
     answer(c, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, now);
     if (event->owed && verdict != VERDICT_WAIT)
-        astm_link_settle(&c->link, now);
+        protocol_of(c)->settle(&c->machine, now);
 }
 
 static bool take_event(struct connection *c, int64_t now)
 {
-    struct astm_event event;
-    if (!astm_link_next(&c->link, &event))
+    struct machine_event event;
+    if (!protocol_of(c)->next(&c->machine, &event))
         return false;
-    if (event.kind == ASTM_EVENT_MESSAGE)
+    if (event.kind == MACHINE_MESSAGE)
         on_message(c, &event, now);
     else if (c->hub->hooks.done)
-        c->hub->hooks.done(c->hub->hooks.context, c, &event, now);
+        c->hub->hooks.done(c->hub->hooks.context, c, &event.delivery, now);
     return true;
 }
 
 /* ---- bytes ---- */
 
-/* Tells the machine what it cannot know: how much its message may grow, over all that is held; and that ENQ has to be
- * answered with NAK, as a message of this link and peer is owed that came over a connection before. */
+/* Tells the machine how much it may hold, over all that is held; and how many messages of this link and peer are owed
+ * that came over connections before. */
 static void inform(struct connection *c)
 {
-    c->link.allowance = c->link.assembly.text.len + room(c);
     unsigned debts = handover_orphans(c->hub->handover, name_of(c), c->peer);
-    c->link.owed += debts - c->debts;
+    protocol_of(c)->inform(&c->machine, room(c), (int)debts - (int)c->debts);
     c->debts = debts;
 }
 
@@ -214,7 +180,7 @@ static void fail(struct connection *c)
 
 static bool takes_bytes(const struct connection *c)
 {
-    return !c->closing && !c->source.gone && !handover_complete(c->hub->handover);
+    return !c->closing && !c->source.gone && (protocol_of(c)->answers_each || !handover_complete(c->hub->handover));
 }
 
 /* Feeds the machine from p. What it does not take is kept in c->in, unless it lies there already. */
@@ -224,7 +190,7 @@ static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t
     bool moved = true;
     while (moved && at < n && takes_bytes(c)) {
         inform(c);
-        size_t taken = astm_link_push(&c->link, p + at, n - at, now);
+        size_t taken = protocol_of(c)->push(&c->machine, p + at, n - at, now);
         at += taken;
         moved = take_event(c, now) || taken;
     }
@@ -239,7 +205,7 @@ static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t
 static void write_out(struct connection *c, int64_t now)
 {
     size_t n;
-    const unsigned char *p = astm_link_out(&c->link, &n);
+    const unsigned char *p = protocol_of(c)->out(&c->machine, &n);
     while (n) {
         ssize_t sent = c->lost ? (ssize_t)n : send(c->source.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
@@ -250,23 +216,23 @@ static void write_out(struct connection *c, int64_t now)
             c->lost = true;
             continue;
         }
-        astm_link_sent(&c->link, (size_t)sent, now);
+        protocol_of(c)->sent(&c->machine, (size_t)sent, now);
         c->active = now;
-        p = astm_link_out(&c->link, &n);
+        p = protocol_of(c)->out(&c->machine, &n);
     }
 }
 
-static bool pending_out(const struct connection *c)
+static size_t pending_out(const struct connection *c)
 {
     size_t n;
-    astm_link_out(&c->link, &n);
-    return n != 0;
+    protocol_of(c)->out(&c->machine, &n);
+    return n;
 }
 
 static void tell_eof(struct connection *c, int64_t now)
 {
     c->eof_told = true;
-    astm_link_eof(&c->link, now);
+    protocol_of(c)->eof(&c->machine, now);
     while (take_event(c, now))
         ;
 }
@@ -277,12 +243,19 @@ static void shut(struct connection *c)
     shutdown(c->source.fd, SHUT_WR);
 }
 
+/* Whether a verdict has to come before the end of the connection means anything. */
+static bool needs_verdict(const struct connection *c)
+{
+    const struct protocol *p = protocol_of(c);
+    return p->waiting(&c->machine) && (!c->lost || p->mute(&c->machine));
+}
+
 /* Whether nothing can come of it any more. */
 static bool is_over(const struct connection *c)
 {
     if (pending_out(c))
         return false;
-    return c->closing ? c->eof : c->eof_told && !astm_link_waiting(&c->link);
+    return c->closing ? c->eof : c->eof_told && !needs_verdict(c);
 }
 
 /* Lets it go on with what it holds. */
@@ -296,15 +269,19 @@ static void advance(struct connection *c, int64_t now)
             ;
         if (c->in.len)
             feed(c, c->in.data, c->in.len, now);
-        if (c->eof && !c->eof_told && (!astm_link_waiting(&c->link) || (c->lost && astm_link_receiving(&c->link))))
+        if (c->eof && !c->eof_told && !needs_verdict(c) && (!c->in.len || c->lost))
             tell_eof(c, now);
     }
     write_out(c, now);
+    while (!c->closing && take_event(c, now)) /* what went out may have been the end of something */
+        ;
     account(c);
     if (c->closing && !c->shut && !pending_out(c))
         shut(c);
     if (is_over(c))
         connection_drop(c, now);
+    else if (c->leaving)
+        connection_close(c, now);
 }
 
 /* ---- the loop's questions ---- */
@@ -313,8 +290,8 @@ static void advance(struct connection *c, int64_t now)
  * send, or stdout does not take what we print of it. */
 static bool is_stuffed(const struct connection *c)
 {
-    bool unframed_waits = astm_link_waiting(&c->link) && !astm_link_receiving(&c->link);
-    return unframed_waits || c->in.len >= IN_MAX || c->link.out.len >= OUT_MAX || handover_full(c->hub->handover);
+    return protocol_of(c)->mute(&c->machine) || c->in.len >= IN_MAX || pending_out(c) >= OUT_MAX ||
+           handover_full(c->hub->handover);
 }
 
 static short interest(struct loop_source *source)
@@ -336,10 +313,11 @@ static void heard(struct connection *c, int64_t now)
         tell(c, LOG_EVENT, "connected");
 }
 
-/* While closing, input is only looked at for EOT. */
+/* While closing, input is only looked at for the byte that ends it. */
 static void discard(struct connection *c, const unsigned char *p, size_t n)
 {
-    if (n && memchr(p, ASTM_EOT, n))
+    int farewell = protocol_of(c)->farewell;
+    if (n && farewell >= 0 && memchr(p, farewell, n))
         c->eof = true;
 }
 
@@ -380,9 +358,9 @@ static int64_t deadline(struct loop_source *source)
     struct connection *c = of(source);
     if (c->closing)
         return c->close_by;
-    int64_t due = astm_link_deadline(&c->link), idle = INT64_MAX;
-    if (c->hub->config->idle_ms && astm_link_idle(&c->link))
-        idle = c->active + c->hub->config->idle_ms;
+    int64_t due = protocol_of(c)->deadline(&c->machine), idle = INT64_MAX, idle_ms = c->machine.config->idle_ms;
+    if (idle_ms && protocol_of(c)->idle(&c->machine))
+        idle = c->active + idle_ms;
     return due < idle ? due : idle;
 }
 
@@ -391,8 +369,8 @@ static void tick(struct loop_source *source, int64_t now)
     struct connection *c = of(source);
     if (c->closing) {
         connection_drop(c, now);
-    } else if (now >= astm_link_deadline(&c->link)) {
-        astm_link_tick(&c->link, now);
+    } else if (now >= protocol_of(c)->deadline(&c->machine)) {
+        protocol_of(c)->tick(&c->machine, now);
         advance(c, now);
     } else {
         tell(c, LOG_EVENT, "idle for too long");
@@ -403,7 +381,7 @@ static void tick(struct loop_source *source, int64_t now)
 static void removed(struct loop_source *source)
 {
     struct connection *c = of(source);
-    astm_link_free(&c->link);
+    protocol_of(c)->free(&c->machine);
     bytes_free(&c->in);
     free(c);
 }
@@ -434,7 +412,7 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
 {
     struct connection *c = calloc(1, sizeof *c);
     if (!c || !claim_slot(hub, c)) {
-        log_line(LOG_ERROR, "%s: memory is exhausted: a connection is closed", port_name(port));
+        log_line(LOG_ERROR, "%s: memory is exhausted: a connection is closed", port->link->name);
         free(c);
         close(fd);
         return NULL;
@@ -445,9 +423,10 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
     c->port = port;
     c->active = now;
     address_text(peer, c->peer, sizeof c->peer);
-    bool wire = hub->config->wire || log_wants(LOG_WIRE);
-    struct astm_observer observer = {wire ? on_wire : NULL, on_notice, on_acknowledged, c};
-    astm_link_init(&c->link, &hub->config->astm, &observer, hub->seed++);
+    c->machine.config = port->link;
+    bool wire = port->link->wire || log_wants(LOG_WIRE);
+    c->machine.observer = (struct machine_observer){c, wire ? on_wire : NULL, on_notice, on_acknowledged, on_stamp};
+    protocol_of(c)->init(&c->machine, hub->seed++);
     endpoint_tune(fd, port->endpoint.kind == ENDPOINT_FD);
     loop_add(&hub->loop, &c->source);
     if (port_dials(port))
@@ -460,10 +439,8 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
 void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict, int64_t now)
 {
     tell_verdict(c, verdict);
-    if (verdict == VERDICT_LATER && c->hub->handover->error)
-        verdict = VERDICT_NEVER;
     if (party->owed)
-        astm_link_settle(&c->link, now);
+        protocol_of(c)->settle(&c->machine, now);
     else
         answer(c, party->ticket, verdict, now);
     advance(c, now);
@@ -471,19 +448,25 @@ void connection_verdict(struct connection *c, const struct handover_party *party
 
 bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now)
 {
-    return !c->closing && !c->eof && !c->source.gone && astm_link_send(&c->link, text, n, now);
+    return !c->leaving && !c->closing && !c->eof && !c->source.gone && protocol_of(c)->send(&c->machine, text, n, now);
 }
 
 bool connection_idle(const struct connection *c)
 {
-    return astm_link_quiet(&c->link) && !c->in.len && !pending_out(c);
+    return protocol_of(c)->quiet(&c->machine) && !c->in.len && !pending_out(c);
+}
+
+void connection_leave(struct connection *c)
+{
+    c->leaving = true;
 }
 
 void connection_close(struct connection *c, int64_t now)
 {
+    c->leaving = false;
     if (c->closing || c->source.gone)
         return;
-    refuse_now(c);
+    protocol_of(c)->refuse(&c->machine, now);
     c->closing = true;
     c->close_by = now + DRAIN_MS;
     discard(c, c->in.data, c->in.len);

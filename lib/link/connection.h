@@ -9,15 +9,16 @@ struct connection {
     struct hub *hub;
     struct port *port;
     uint64_t number; /* slot in the low 32 bits, generation above */
-    struct astm_link link;
+    struct machine machine;
     struct bytes in;    /* read and not yet taken by the machine */
     size_t held;        /* as counted in the hub */
-    unsigned debts;     /* of link.owed: messages of this link and peer that are owed on other connections */
+    unsigned debts;     /* messages of this link and peer that are owed on other connections */
     int64_t active;     /* when the last byte came or went */
     int64_t close_by;   /* closing: when patience ends */
     bool heard;         /* a byte has come */
     bool eof, eof_told; /* the peer has sent its last byte; the machine knows */
     bool lost;          /* nothing can be sent any more */
+    bool leaving;       /* it is to be closed */
     bool closing, shut; /* by our own choice; the write side is shut */
     char peer[64];
 };
@@ -36,6 +37,9 @@ bool connection_send(struct connection *c, const unsigned char *text, size_t n, 
  * side shut, and input discarded for up to 2 s, until EOT or the peer's close; closing over unread bytes could destroy
  * the answer in flight. */
 void connection_close(struct connection *c, int64_t now);
+
+/* Has it closed when what is being done on it is done; for hooks. */
+void connection_leave(struct connection *c);
 
 /* Closes at once. */
 void connection_drop(struct connection *c, int64_t now);

@@ -50,15 +50,15 @@ static void ready(struct loop_source *source, short revents, int64_t now)
     handover_pump(h, now);
 }
 
-void handover_open(struct handover *h, const struct astm_view_config *format, uint32_t dedup, uint64_t limit)
+void handover_open(struct handover *h, enum view_format format, uint32_t dedup, uint64_t limit)
 {
-    *h = (struct handover){.format = *format, .limit = limit};
+    *h = (struct handover){.format = format, .limit = limit};
     outlet_open(&h->outlet, STDOUT_FILENO);
     h->source = (struct loop_source){
         .fd = h->outlet.fd, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick};
     ledger_init(&h->ledger, dedup);
     ident_init(&h->ident);
-    if (format->format == VIEW_TSV && result_tsv_header(&h->piece))
+    if (format == VIEW_TSV && result_tsv_header(&h->piece))
         h->produced = h->piece.len;
 }
 
@@ -86,10 +86,10 @@ static void release(struct handover *h, struct handover_job *job)
 }
 
 /* Copies a message and its envelope into the job. */
-static bool keep(struct handover *h, struct handover_job *job, const struct astm_message *m, const struct envelope *e)
+static bool keep(struct handover *h, struct handover_job *job, const struct message *m, const struct envelope *e)
 {
-    const char *texts[] = {e->id, e->link, e->peer, e->received};
-    size_t at[4], n = 4;
+    const char *texts[] = {e->id, e->peer, e->received};
+    size_t at[3], n = 3;
     if (!bytes_append(&job->copy, m->text, m->len) || !bytes_append(&job->copy, m->notes, m->notes_len))
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -101,7 +101,7 @@ static bool keep(struct handover *h, struct handover_job *job, const struct astm
     job->message = *m;
     job->message.text = job->copy.data;
     job->message.notes = base + m->len;
-    job->envelope = (struct envelope){base + at[0], base + at[1], base + at[2], base + at[3], NULL, 0};
+    job->envelope = (struct envelope){base + at[0], e->link, base + at[1], base + at[2], NULL, 0};
     h->held += job->copy.cap;
     return true;
 }
@@ -153,7 +153,7 @@ static void finish_job(struct handover *h, enum verdict verdict, int64_t now)
     }
     if (job->entry != LEDGER_NONE) {
         waiters = take_waiters(h, job->entry);
-        if (verdict == VERDICT_ACCEPT)
+        if (verdict == VERDICT_ACCEPT && (h->ledger.window || job->link->protocol->tells_acknowledged))
             ledger_accept(&h->ledger, job->entry);
         else
             ledger_forget(&h->ledger, job->entry);
@@ -171,10 +171,10 @@ static void finish_job(struct handover *h, enum verdict verdict, int64_t now)
 
 /* ---- rendering ---- */
 
-static enum view_progress more(struct handover *h)
+static enum view_progress more(struct handover *h, const struct link_config *link)
 {
     size_t before = h->piece.len;
-    enum view_progress progress = astm_view_more(&h->view, &h->piece);
+    enum view_progress progress = link->protocol->view_more(&h->views, &h->piece);
     if (progress == VIEW_NO_MEMORY)
         h->piece.len = before;
     h->produced += h->piece.len - before;
@@ -187,8 +187,8 @@ static void render(struct handover *h, int64_t now)
     while (h->unrendered && !h->render_at && h->piece.len - h->piece_at < PIECE_FULL) {
         struct handover_job *job = h->unrendered;
         if (!h->viewing)
-            h->viewing = astm_view_begin(&h->view, &h->format, &job->message, &job->envelope);
-        enum view_progress progress = h->viewing ? more(h) : VIEW_NO_MEMORY;
+            h->viewing = job->link->protocol->view_begin(&h->views, job->link, &job->message, &job->envelope);
+        enum view_progress progress = h->viewing ? more(h, job->link) : VIEW_NO_MEMORY;
         if (progress == VIEW_NO_MEMORY)
             h->render_at = now + NO_MEMORY_MS;
         if (progress != VIEW_DONE)
@@ -200,16 +200,17 @@ static void render(struct handover *h, int64_t now)
 }
 
 /* Renders a short message at once, where nothing waits before it. False: it has to wait as a copy. */
-static bool render_in_place(struct handover *h, const struct astm_message *m, const struct envelope *e)
+static bool render_in_place(struct handover *h, const struct link_config *link, const struct message *m,
+                            const struct envelope *e)
 {
     if (h->unrendered || m->len > IN_PLACE || h->piece.len - h->piece_at >= PIECE_FULL)
         return false;
     size_t before = h->piece.len;
     uint64_t produced = h->produced;
     enum view_progress progress = VIEW_NO_MEMORY;
-    if (astm_view_begin(&h->view, &h->format, m, e))
+    if (link->protocol->view_begin(&h->views, link, m, e))
         do
-            progress = more(h);
+            progress = more(h, link);
         while (progress == VIEW_GOES_ON);
     if (progress == VIEW_DONE)
         return true;
@@ -259,14 +260,15 @@ static enum verdict offer_again(struct handover *h, uint32_t entry, const struct
 }
 
 static bool create_job(struct handover *h, const struct handover_party *party, uint32_t entry,
-                       const struct astm_message *m, const struct envelope *envelope)
+                       const struct link_config *link, const struct message *m, const struct envelope *envelope)
 {
     struct handover_job *job = append(h);
     if (!job)
         return false;
     job->party = *party;
     job->entry = entry;
-    if (!party->owed && render_in_place(h, m, envelope)) {
+    job->link = link;
+    if (!party->owed && render_in_place(h, link, m, envelope)) {
         job->end = h->produced;
     } else if ((!party->owed && m->len > h->room) || !keep(h, job, m, envelope)) {
         drop_last(h);
@@ -280,7 +282,7 @@ static bool create_job(struct handover *h, const struct handover_party *party, u
 }
 
 /* A message that has been acknowledged and cannot be handed over now, nor later by us: it waits for handover_rescue. */
-static void strand(struct handover *h, const struct handover_party *party, const struct astm_message *m,
+static void strand(struct handover *h, const struct handover_party *party, const struct message *m,
                    const struct envelope *envelope)
 {
     struct handover_job *job = calloc(1, sizeof *job);
@@ -316,16 +318,16 @@ static uint32_t enter(struct handover *h, const unsigned char key[16], bool quer
 
 /* Offers a message that is no repeat. */
 static enum verdict offer_anew(struct handover *h, const struct handover_party *party, uint32_t entry,
-                               const struct astm_message *m, const char *link, const char *peer)
+                               const struct link_config *link, const struct message *m, const char *peer)
 {
     char id[27], received[28];
     int64_t wall = clock_wall_us();
     ident_next(&h->ident, wall, id);
     time_iso_us(wall, received);
-    struct envelope envelope = {.id = id, .link = link, .peer = peer, .received = received};
-    if (create_job(h, party, entry, m, &envelope))
+    struct envelope envelope = {.id = id, .link = link->name, .peer = peer, .received = received};
+    if (create_job(h, party, entry, link, m, &envelope))
         return VERDICT_WAIT;
-    log_line(LOG_ERROR, "%s: %s: no memory for a message of %zu bytes (--max-buffer)", link, peer, m->len);
+    log_line(LOG_ERROR, "%s: %s: no memory for a message of %zu bytes (--max-buffer)", link->name, peer, m->len);
     if (entry != LEDGER_NONE)
         ledger_forget(&h->ledger, entry);
     if (party->owed)
@@ -335,7 +337,7 @@ static enum verdict offer_anew(struct handover *h, const struct handover_party *
 
 /* After stdout has failed, or with all that -c asks for: whoever is not acknowledged keeps the message. One that has no
  * acknowledgement and comes after the last that is asked for is left out as if it had come after the end. */
-static enum verdict turn_down(struct handover *h, const struct handover_party *party, const struct astm_message *m)
+static enum verdict turn_down(struct handover *h, const struct handover_party *party, const struct message *m)
 {
     struct envelope nothing = {"", "", "", "", NULL, 0};
     if (party->owed && (h->error || m->framed))
@@ -346,15 +348,12 @@ static enum verdict turn_down(struct handover *h, const struct handover_party *p
     return VERDICT_LATER;
 }
 
-enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct astm_message *m,
-                            const char *link, const char *peer)
+enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct link_config *link,
+                            const struct message *m, const char *peer)
 {
     unsigned char key[16];
-    uint32_t entry = LEDGER_NONE;
-    if (!party->owed) { /* what is owed is no repeat */
-        astm_message_key(m, key);
-        entry = ledger_find(&h->ledger, key);
-    }
+    bool query = false, keyed = !party->owed && link->protocol->key(m, key, &query); /* what is owed is no repeat */
+    uint32_t entry = keyed ? ledger_find(&h->ledger, key) : LEDGER_NONE;
     if (entry != LEDGER_NONE) {
         if (repeats(ledger_at(&h->ledger, entry), party))
             return offer_again(h, entry, party);
@@ -362,10 +361,10 @@ enum verdict handover_offer(struct handover *h, const struct handover_party *par
     }
     if (h->error || (h->limit && h->offered >= h->limit))
         return turn_down(h, party, m);
-    entry = party->owed ? LEDGER_NONE : enter(h, key, astm_message_query(m), party);
-    if (!party->owed && entry == LEDGER_NONE)
+    entry = keyed ? enter(h, key, query, party) : LEDGER_NONE;
+    if (keyed && entry == LEDGER_NONE)
         return VERDICT_LATER;
-    return offer_anew(h, party, entry, m, link, peer);
+    return offer_anew(h, party, entry, link, m, peer);
 }
 
 /* The length of a peer's address without its port. */
@@ -401,15 +400,16 @@ unsigned handover_orphans(const struct handover *h, const char *link, const char
     return n;
 }
 
-void handover_wire(struct handover *h, const struct astm_wire *wire, const char *link, const char *peer)
+void handover_wire(struct handover *h, const struct link_config *link, const struct machine_wire *wire,
+                   const char *peer)
 {
     char received[28];
     time_iso_us(clock_wall_us(), received);
-    struct envelope envelope = {.link = link, .peer = peer, .received = received};
+    struct envelope envelope = {.link = link->name, .peer = peer, .received = received};
     size_t before = h->piece.len;
     if (h->error)
         return;
-    if (astm_wire_line(&h->piece, wire, &envelope))
+    if (link->protocol->wire_line(&h->piece, wire, &envelope))
         h->produced += h->piece.len - before;
     else
         h->piece.len = before;
@@ -417,7 +417,7 @@ void handover_wire(struct handover *h, const struct astm_wire *wire, const char 
 
 bool handover_full(const struct handover *h)
 {
-    return h->format.format == VIEW_FRAME && h->piece.len - h->piece_at >= PIECE_FULL;
+    return h->format == VIEW_FRAME && h->piece.len - h->piece_at >= PIECE_FULL;
 }
 
 void handover_acknowledged(struct handover *h, uint64_t connection, uint64_t first, uint64_t last, bool proven)
@@ -482,7 +482,7 @@ bool handover_complete(const struct handover *h)
 
 bool handover_torn(const struct handover *h)
 {
-    bool lines = h->format.format != VIEW_TEXT && h->format.format != VIEW_RAW;
+    bool lines = h->format != VIEW_TEXT && h->format != VIEW_RAW;
     return lines ? h->written && h->last_byte != '\n' : h->written > h->whole;
 }
 
@@ -541,7 +541,7 @@ void handover_close(struct handover *h)
         h->stranded = job->next;
         release(h, job);
     }
-    astm_view_free(&h->view);
+    views_free(&h->views);
     bytes_free(&h->piece);
     ledger_free(&h->ledger);
     outlet_close(&h->outlet);

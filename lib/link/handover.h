@@ -3,12 +3,12 @@
 #ifndef INSTLINK_HANDOVER_H
 #define INSTLINK_HANDOVER_H
 
-#include "astm/view.h"
 #include "base/clock.h"
 #include "base/verdict.h"
 #include "link/ledger.h"
 #include "link/loop.h"
 #include "link/outlet.h"
+#include "link/protocol.h"
 
 /* Who offered a message and waits for its verdict. */
 struct handover_party {
@@ -29,8 +29,9 @@ struct handover_job {
     struct handover_party party;
     uint32_t entry; /* in the ledger, or LEDGER_NONE */
     uint64_t end;   /* the stream offset behind its last byte; 0: not rendered yet */
+    const struct link_config *link;
     /* what is needed to render it later; all in `copy` */
-    struct astm_message message;
+    struct message message;
     struct envelope envelope;
     struct bytes copy;
 };
@@ -38,8 +39,8 @@ struct handover_job {
 struct handover {
     struct loop_source source; /* of stdout */
     struct outlet outlet;
-    struct astm_view_config format;
-    struct astm_view view; /* of the job that is being rendered */
+    enum view_format format; /* of every link */
+    struct views views;      /* of the job that is being rendered */
     bool viewing;
     struct ledger ledger;
     uint64_t limit; /* -c: how many messages are handed over; 0: any number */
@@ -68,11 +69,12 @@ struct handover {
 };
 
 /* stdout is the target. dedup: how many messages are remembered to know repeats. */
-void handover_open(struct handover *h, const struct astm_view_config *format, uint32_t dedup, uint64_t limit);
+void handover_open(struct handover *h, enum view_format format, uint32_t dedup, uint64_t limit);
 
-/* Offers a message. link and peer are copied where needed. VERDICT_WAIT: the verdict comes later through `verdict`. */
-enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct astm_message *message,
-                            const char *link, const char *peer);
+/* Offers a message. link stays the caller's, also for as long as it waits; peer is copied where needed. VERDICT_WAIT:
+ * the verdict comes later through `verdict`. */
+enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct link_config *link,
+                            const struct message *message, const char *peer);
 
 /* The connection is gone: nobody waits for verdicts there; what it is owed is handed over all the same. */
 void handover_orphan(struct handover *h, uint64_t connection);
@@ -81,7 +83,8 @@ void handover_orphan(struct handover *h, uint64_t connection);
 unsigned handover_orphans(const struct handover *h, const char *link, const char *peer);
 
 /* Writes a wire event (-o frame). */
-void handover_wire(struct handover *h, const struct astm_wire *wire, const char *link, const char *peer);
+void handover_wire(struct handover *h, const struct link_config *link, const struct machine_wire *wire,
+                   const char *peer);
 
 /* Whether so much waits to be written that nobody should read more from instruments (-o frame). */
 bool handover_full(const struct handover *h);

@@ -16,10 +16,9 @@ enum {
     SPARE = 24,      /* descriptors besides those of connections */
 };
 
-struct hub_config hub_defaults(enum astm_role role)
+struct hub_config hub_defaults(void)
 {
     return (struct hub_config){
-        .astm = astm_link_defaults(role),
         .max_connections = 1024,
         .max_buffer = (size_t)256 << 20,
         .connect_ms = 10000,
@@ -59,7 +58,7 @@ static void on_repeated(void *context, const struct handover_party *party)
 {
     struct connection *c = hub_connection(context, party->connection);
     if (c)
-        log_line(LOG_EVENT, "%s: %s: a message came again: not handed over twice", port_name(c->port), c->peer);
+        log_line(LOG_EVENT, "%s: %s: a message came again: not handed over twice", c->port->link->name, c->peer);
 }
 
 /* ---- stopping ---- */
@@ -196,6 +195,7 @@ bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub
     if (hooks)
         hub->hooks = *hooks;
     hub->seed = (uint64_t)clock_wall_us() ^ (uint64_t)getpid() << 32;
+    short_ident_init(&hub->control_ids);
     hub->loop.context = hub;
     hub->loop.on_signal = on_signal;
     hub->loop.after_turn = after_turn;
@@ -220,12 +220,12 @@ static bool append(struct hub *hub, struct port *p)
 }
 
 /* Binds every address of a name that this machine has; `*` without IPv6 is every address of IPv4. */
-static bool listen_on(struct hub *hub, const struct endpoint *e, const char *name, const struct resolve *r,
-                      struct hub_failure *failure)
+static bool listen_on(struct hub *hub, const struct endpoint *e, const struct link_config *link,
+                      const struct resolve *r, struct hub_failure *failure)
 {
     size_t bound = 0;
     for (size_t i = 0; i < r->n; i++) {
-        struct port *p = port_listen(hub, e, &r->addresses[i], name, failure);
+        struct port *p = port_listen(hub, e, &r->addresses[i], link, failure);
         if (append(hub, p))
             bound++;
         else if (failure->error != HUB_NO_SUCH_ADDRESS)
@@ -234,11 +234,12 @@ static bool listen_on(struct hub *hub, const struct endpoint *e, const char *nam
     struct resolve v4 = {.n = 1};
     if (!bound && strcmp(e->host, "*") == 0 && r->addresses[0].storage.ss_family == AF_INET6 &&
         resolve_numeric("0.0.0.0", e->port, v4.addresses))
-        return listen_on(hub, e, name, &v4, failure);
+        return listen_on(hub, e, link, &v4, failure);
     return bound;
 }
 
-static bool listen_somewhere(struct hub *hub, const struct endpoint *e, const char *name, struct hub_failure *failure)
+static bool listen_somewhere(struct hub *hub, const struct endpoint *e, const struct link_config *link,
+                             struct hub_failure *failure)
 {
     struct resolve r = {.n = 1};
     if (e->is_unix) {
@@ -249,16 +250,16 @@ static bool listen_somewhere(struct hub *hub, const struct endpoint *e, const ch
         snprintf(failure->why, sizeof failure->why, "%s: the host '%s' is unknown", e->text, e->host);
         return false;
     }
-    return listen_on(hub, e, name, &r, failure);
+    return listen_on(hub, e, link, &r, failure);
 }
 
-bool hub_add(struct hub *hub, const struct endpoint *e, const char *name, struct hub_failure *failure)
+bool hub_add(struct hub *hub, const struct endpoint *e, const struct link_config *link, struct hub_failure *failure)
 {
     if (e->kind == ENDPOINT_LISTEN)
-        return listen_somewhere(hub, e, name, failure);
+        return listen_somewhere(hub, e, link, failure);
     if (e->kind == ENDPOINT_DIAL)
-        return append(hub, port_dial(hub, e, name, failure));
-    return append(hub, port_inherit(hub, e, name, failure));
+        return append(hub, port_dial(hub, e, link, failure));
+    return append(hub, port_inherit(hub, e, link, failure));
 }
 
 void hub_announce(const struct hub *hub, int fd)

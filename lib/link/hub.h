@@ -3,7 +3,6 @@
 #ifndef INSTLINK_HUB_H
 #define INSTLINK_HUB_H
 
-#include "astm/link.h"
 #include "link/endpoint.h"
 #include "link/handover.h"
 #include "link/loop.h"
@@ -12,17 +11,13 @@ struct connection;
 struct port;
 
 struct hub_config {
-    struct astm_link_config astm;
     size_t max_connections; /* over all ports */
     size_t max_buffer;      /* bytes held over all connections and the hand-over */
-    int64_t idle_ms;        /* a connection that says nothing is closed; 0: kept */
     int64_t connect_ms;     /* a dial, the look-up included, takes at most this */
     int64_t retry_min_ms, retry_max_ms;
     double retry_factor;
     uint64_t max_retries; /* in a row; UINT64_MAX: for ever */
     int64_t grace_ms;     /* SIGTERM: how long messages in flight may take */
-    bool wire;            /* wire events go to the hand-over (-o frame) */
-    const char *password; /* what H.4 has to be, or NULL */
 };
 
 /* What a program wants to know; each may be NULL. None may close a connection: they are called from within one. */
@@ -30,7 +25,7 @@ struct hub_hooks {
     void *context;
     void (*up)(void *context, struct connection *connection, int64_t now);
     void (*down)(void *context, struct connection *connection, int64_t now);
-    void (*done)(void *context, struct connection *connection, const struct astm_event *event, int64_t now);
+    void (*done)(void *context, struct connection *connection, const struct delivery *delivery, int64_t now);
 };
 
 /* How a run ended. */
@@ -54,6 +49,7 @@ struct hub {
     uint64_t generation;
     size_t held; /* bytes held by connections */
     uint64_t seed;
+    struct short_ident control_ids; /* of our own HL7 messages */
     bool stopping;
     int64_t stop_by;
     int signals;      /* how many SIGTERM, SIGINT and SIGHUP came */
@@ -77,17 +73,18 @@ struct hub_failure {
     char why[512];
 };
 
-/* The defaults of the contract, for either role. */
-struct hub_config hub_defaults(enum astm_role role);
+/* The defaults of the contract. */
+struct hub_config hub_defaults(void);
 
 /* An empty hub. config and handover stay the caller's; signals are caught from here on. The limit on descriptors is
  * raised as far as it goes. False: the system refuses. */
 bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub_hooks *hooks,
               struct handover *handover);
 
-/* Adds an endpoint; a listening one is bound, to all addresses of a name; a dialling one begins when the hub runs. name
+/* Adds an endpoint; a listening one is bound, to all addresses of a name; a dialling one begins when the hub runs. link
  * and the endpoint's text stay the caller's. False: *failure says why. */
-bool hub_add(struct hub *hub, const struct endpoint *endpoint, const char *name, struct hub_failure *failure);
+bool hub_add(struct hub *hub, const struct endpoint *endpoint, const struct link_config *link,
+             struct hub_failure *failure);
 
 /* Writes a line for each bound socket, and for each endpoint that has none, to fd, in the order in which they were
  * added, and closes it, unless it is stderr. */

@@ -8,7 +8,7 @@ enum { LEDGER_UNSENT = 64 };
 
 void ledger_init(struct ledger *l, uint32_t window)
 {
-    *l = (struct ledger){.window = window};
+    *l = (struct ledger){.window = window, .oldest = LEDGER_NONE, .newest = LEDGER_NONE, .free = LEDGER_NONE};
 }
 
 struct ledger_entry *ledger_at(struct ledger *l, uint32_t entry)
@@ -53,28 +53,35 @@ static bool grow(struct ledger *l)
     if (!chains)
         return false;
     l->chains = chains;
-    memset(entries + l->capacity, 0, (capacity - l->capacity) * sizeof *entries);
     memset(chains, 0xFF, capacity * sizeof *chains);
     l->buckets = capacity;
     for (uint32_t i = 0; i < l->capacity; i++)
         if (entries[i].used)
             link_in(l, i);
+    for (uint32_t i = capacity; i-- > l->capacity; l->free = i)
+        entries[i] = (struct ledger_entry){.next = l->free};
     l->capacity = capacity;
     return true;
 }
 
 uint32_t ledger_add(struct ledger *l, const unsigned char key[16])
 {
-    if (l->used == l->capacity && !grow(l))
+    if (l->free == LEDGER_NONE && !grow(l))
         return LEDGER_NONE;
-    uint32_t i = (uint32_t)(l->age % l->capacity);
-    while (l->entries[i].used)
-        i = i + 1 == l->capacity ? 0 : i + 1;
-    l->entries[i] = (struct ledger_entry){.used = true, .age = ++l->age};
+    uint32_t i = l->free;
+    l->free = l->entries[i].next;
+    l->entries[i] = (struct ledger_entry){.used = true};
     memcpy(l->entries[i].key, key, 16);
     link_in(l, i);
     l->used++;
     return i;
+}
+
+static void take_out_accepted(struct ledger *l, const struct ledger_entry *e)
+{
+    *(e->older == LEDGER_NONE ? &l->oldest : &l->entries[e->older].newer) = e->newer;
+    *(e->newer == LEDGER_NONE ? &l->newest : &l->entries[e->newer].older) = e->older;
+    l->accepted--;
 }
 
 void ledger_forget(struct ledger *l, uint32_t entry)
@@ -84,37 +91,41 @@ void ledger_forget(struct ledger *l, uint32_t entry)
     while (*at != entry)
         at = &l->entries[*at].next;
     *at = e->next;
-    l->accepted -= e->accepted;
+    if (e->accepted)
+        take_out_accepted(l, e);
     e->used = e->accepted = false;
+    e->next = l->free;
+    l->free = entry;
     l->used--;
-}
-
-static uint32_t oldest(const struct ledger *l)
-{
-    uint32_t found = LEDGER_NONE;
-    for (uint32_t i = 0; i < l->capacity; i++)
-        if (l->entries[i].used && l->entries[i].accepted &&
-            (found == LEDGER_NONE || l->entries[i].age < l->entries[found].age))
-            found = i;
-    return found;
 }
 
 void ledger_accept(struct ledger *l, uint32_t entry)
 {
-    l->entries[entry].accepted = true;
+    struct ledger_entry *e = &l->entries[entry];
+    e->accepted = true;
+    e->older = l->newest;
+    e->newer = LEDGER_NONE;
+    *(l->newest == LEDGER_NONE ? &l->oldest : &l->entries[l->newest].newer) = entry;
+    l->newest = entry;
     if (++l->accepted > (l->window ? l->window : LEDGER_UNSENT))
-        ledger_forget(l, oldest(l));
+        ledger_forget(l, l->oldest);
 }
 
+/* What was accepted last is acknowledged first: the search from there ends after a few steps, once it has met an entry
+ * for each ticket. */
 void ledger_acknowledged(struct ledger *l, uint64_t connection, uint64_t first, uint64_t last, bool proven)
 {
-    if (!l->accepted)
-        return;
-    for (uint32_t i = 0; i < l->capacity; i++) {
+    uint64_t more = last - first; /* tickets to look for after the next that is met */
+    uint32_t older;
+    for (uint32_t i = l->newest; i != LEDGER_NONE; i = older) {
         const struct ledger_entry *e = &l->entries[i];
-        bool over = proven || e->query || !l->window;
-        if (over && e->used && e->accepted && e->connection == connection && e->ticket >= first && e->ticket <= last)
+        older = e->older;
+        if (e->connection != connection || e->ticket < first || e->ticket > last)
+            continue;
+        if (proven || e->query || !l->window)
             ledger_forget(l, i);
+        if (!more--)
+            return;
     }
 }
 

@@ -11,11 +11,11 @@ enum { LEDGER_NONE = UINT32_MAX };
 
 struct ledger_entry {
     unsigned char key[16];
-    uint64_t connection, ticket; /* where it was offered last */
+    uint64_t connection, ticket; /* where it was offered last; a ticket of a connection is for one message */
     uint32_t next;               /* in its chain, or in the list of free ones */
+    uint32_t older, newer;       /* among the accepted ones, in the order of their acceptance */
     bool used, accepted;
-    bool query;   /* it is known only until its acknowledgement is sent */
-    uint64_t age; /* counts up; the oldest accepted one goes first */
+    bool query; /* it is known only until its acknowledgement is sent */
 };
 
 struct ledger {
@@ -24,7 +24,8 @@ struct ledger {
     uint32_t capacity, buckets, used;
     uint32_t window; /* how many accepted messages are remembered */
     uint32_t accepted;
-    uint64_t age;
+    uint32_t oldest, newest; /* of the accepted ones */
+    uint32_t free;           /* the first free entry */
 };
 
 /* window: how many messages are remembered. Nothing is allocated before the first. */
@@ -38,7 +39,7 @@ uint32_t ledger_add(struct ledger *ledger, const unsigned char key[16]);
 
 struct ledger_entry *ledger_at(struct ledger *ledger, uint32_t entry);
 
-/* It has been handed over: it is remembered, and the oldest beyond the window is forgotten. */
+/* It has been handed over: it is remembered, and the one accepted first is forgotten, if it is beyond the window. */
 void ledger_accept(struct ledger *ledger, uint32_t entry);
 
 /* It was refused, or need not be known any more. */

@@ -21,11 +21,6 @@ static struct port *of(const struct loop_source *source)
     return (struct port *)(uintptr_t)source;
 }
 
-const char *port_name(const struct port *p)
-{
-    return p->name;
-}
-
 bool port_dials(const struct port *p)
 {
     return p->endpoint.kind == ENDPOINT_DIAL;
@@ -57,7 +52,7 @@ static bool refuse_for_now(struct port *p, int error, int64_t now)
         return true;
     if (error == EAGAIN || error == EWOULDBLOCK)
         return false;
-    log_line(LOG_ERROR, "%s: cannot accept: %s; accepting rests for a second", p->name, strerror(error));
+    log_line(LOG_ERROR, "%s: cannot accept: %s; accepting rests for a second", p->link->name, strerror(error));
     p->state = PORT_FULL;
     p->due = now + FULL_MS;
     return false;
@@ -74,8 +69,8 @@ static void accept_some(struct port *p, int64_t now)
                 return;
         } else if (p->hub->connections >= p->hub->max_connections) {
             address_text(&peer, text, sizeof text);
-            log_line(LOG_ERROR, "%s: refused a connection from %s: there are %zu already (--max-connections)", p->name,
-                     text, p->hub->connections);
+            log_line(LOG_ERROR, "%s: refused a connection from %s: there are %zu already (--max-connections)",
+                     p->link->name, text, p->hub->connections);
             close(fd);
         } else {
             connection_open(p->hub, p, fd, &peer, now);
@@ -91,7 +86,8 @@ static void schedule(struct port *p, const char *why, int64_t now)
     const struct hub_config *config = hub->config;
     leave(p);
     if (p->failures++ >= config->max_retries) {
-        log_line(LOG_ERROR, "%s: %s; given up after %llu attempts", p->name, why, (unsigned long long)p->failures);
+        log_line(LOG_ERROR, "%s: %s; given up after %llu attempts", p->link->name, why,
+                 (unsigned long long)p->failures);
         p->state = PORT_CLOSED;
         p->given_up = true;
         return;
@@ -99,7 +95,7 @@ static void schedule(struct port *p, const char *why, int64_t now)
     hub->seed = hub->seed * 6364136223846793005U + 1442695040888963407U;
     double jitter = 0.9 + 0.2 * (double)(hub->seed >> 40) / (double)(1 << 24);
     int64_t wait = (int64_t)((double)p->wait_ms * jitter);
-    log_line(LOG_EVENT, "%s: %s; retrying in %.1f s (attempt %llu)", p->name, why, (double)wait / 1000,
+    log_line(LOG_EVENT, "%s: %s; retrying in %.1f s (attempt %llu)", p->link->name, why, (double)wait / 1000,
              (unsigned long long)p->failures + 1);
     double longer = (double)p->wait_ms * config->retry_factor;
     p->wait_ms = longer < (double)config->retry_max_ms ? (int64_t)longer : config->retry_max_ms;
@@ -251,13 +247,14 @@ static void removed(struct loop_source *source)
 
 /* ---- opening ---- */
 
-static struct port *create(struct hub *hub, const struct endpoint *e, const char *name, struct hub_failure *failure)
+static struct port *create(struct hub *hub, const struct endpoint *e, const struct link_config *link,
+                           struct hub_failure *failure)
 {
     struct port *p = calloc(1, sizeof *p);
     *failure = (struct hub_failure){HUB_SYSTEM, "memory is exhausted"};
     if (!p)
         return NULL;
-    *p = (struct port){.hub = hub, .endpoint = *e, .name = name, .wait_ms = hub->config->retry_min_ms};
+    *p = (struct port){.hub = hub, .endpoint = *e, .link = link, .wait_ms = hub->config->retry_min_ms};
     p->source = (struct loop_source){
         .fd = -1, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick, .removed = removed};
     return p;
@@ -317,10 +314,10 @@ static void remove_file(const struct port *p)
         unlink(p->endpoint.host);
 }
 
-struct port *port_listen(struct hub *hub, const struct endpoint *e, const struct address *address, const char *name,
-                         struct hub_failure *failure)
+struct port *port_listen(struct hub *hub, const struct endpoint *e, const struct address *address,
+                         const struct link_config *link, struct hub_failure *failure)
 {
-    struct port *p = create(hub, e, name, failure);
+    struct port *p = create(hub, e, link, failure);
     if (!p)
         return NULL;
     p->source.fd = endpoint_listen(e, address);
@@ -331,9 +328,10 @@ struct port *port_listen(struct hub *hub, const struct endpoint *e, const struct
     return settle(p, true);
 }
 
-struct port *port_dial(struct hub *hub, const struct endpoint *e, const char *name, struct hub_failure *failure)
+struct port *port_dial(struct hub *hub, const struct endpoint *e, const struct link_config *link,
+                       struct hub_failure *failure)
 {
-    struct port *p = create(hub, e, name, failure);
+    struct port *p = create(hub, e, link, failure);
     if (!p)
         return NULL;
     p->state = PORT_WAITING;
@@ -363,9 +361,10 @@ static bool inherit(struct port *p, struct hub_failure *failure)
     return connection_open(p->hub, p, fd, &peer, clock_ms()) != NULL;
 }
 
-struct port *port_inherit(struct hub *hub, const struct endpoint *e, const char *name, struct hub_failure *failure)
+struct port *port_inherit(struct hub *hub, const struct endpoint *e, const struct link_config *link,
+                          struct hub_failure *failure)
 {
-    struct port *p = create(hub, e, name, failure);
+    struct port *p = create(hub, e, link, failure);
     return p ? settle(p, inherit(p, failure)) : NULL;
 }
 

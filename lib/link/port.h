@@ -22,7 +22,7 @@ struct port {
     struct hub *hub;
     struct port *next;
     struct endpoint endpoint;
-    const char *name;
+    const struct link_config *link;
     enum port_state state;
     bool given_up;           /* it was dialled in vain for as often as it may be */
     int64_t due;             /* of the state's end, ms */
@@ -37,16 +37,16 @@ struct port {
 
 /* A port that listens on an address of its endpoint. NULL: *failure says what is wrong; likewise the others. */
 struct port *port_listen(struct hub *hub, const struct endpoint *endpoint, const struct address *address,
-                         const char *name, struct hub_failure *failure);
+                         const struct link_config *link, struct hub_failure *failure);
 
 /* A port that dials once the hub runs. */
-struct port *port_dial(struct hub *hub, const struct endpoint *endpoint, const char *name, struct hub_failure *failure);
+struct port *port_dial(struct hub *hub, const struct endpoint *endpoint, const struct link_config *link,
+                       struct hub_failure *failure);
 
 /* A port on an inherited socket, listening or connected. */
-struct port *port_inherit(struct hub *hub, const struct endpoint *endpoint, const char *name,
+struct port *port_inherit(struct hub *hub, const struct endpoint *endpoint, const struct link_config *link,
                           struct hub_failure *failure);
 
-const char *port_name(const struct port *port);
 bool port_dials(const struct port *port);
 
 /* Its connection is gone. worked: something had come over it. */

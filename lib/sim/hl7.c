@@ -1,5 +1,7 @@
 #include "sim/hl7.h"
 
+#include "sim/text.h"
+
 #include <stdio.h>
 
 struct writer {
@@ -57,36 +59,13 @@ static void write_place(struct writer *w, unsigned field, unsigned component)
         write_raw(w, "^", 1);
 }
 
-static bool text_plain(unsigned char c)
-{
-    return c >= 0x20 && c != 0x7f && !strchr("|^&~\\", c);
-}
-
-static void write_escaped(struct writer *w, unsigned char c)
-{
-    static const char delimiters[] = "|^&~\\", letters[] = "FSTRE";
-    const char *at = strchr(delimiters, c);
-    char sequence[8];
-    if (at)
-        snprintf(sequence, sizeof sequence, "\\%c\\", letters[at - delimiters]);
-    else
-        snprintf(sequence, sizeof sequence, "\\X%02X\\", c);
-    write_raw(w, sequence, strlen(sequence));
-}
-
 static void write_component(struct writer *w, unsigned field, unsigned component, const char *text)
 {
-    if (*text)
-        write_place(w, field, component);
-    while (*text) {
-        size_t plain = 0;
-        while (text_plain((unsigned char)text[plain]))
-            plain++;
-        write_raw(w, text, plain);
-        text += plain;
-        if (*text)
-            write_escaped(w, (unsigned char)*text++);
-    }
+    static const struct sim_escapes escapes = {'\\', "|^&~\\", "FSTRE"};
+    if (!*text)
+        return;
+    write_place(w, field, component);
+    w->ok = w->ok && sim_text(w->out, text, &escapes);
 }
 
 static void write_field(struct writer *w, unsigned field, const char *text)
@@ -258,20 +237,6 @@ static void write_result(struct writer *w, const struct sim_result *r, size_t nu
     write_comment(w, r->comment);
 }
 
-static void write_base64(struct writer *w, const unsigned char *data, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        size_t left = n - i;
-        uint32_t group = (uint32_t)data[i] << 16;
-        group |= left > 1 ? (uint32_t)data[i + 1] << 8 : 0;
-        group |= left > 2 ? (uint32_t)data[i + 2] : 0;
-        char text[4] = {digits[group >> 18], digits[group >> 12 & 63], left > 1 ? digits[group >> 6 & 63] : '=',
-                        left > 2 ? digits[group & 63] : '='};
-        write_raw(w, text, sizeof text);
-    }
-}
-
 static void write_histogram(struct writer *w, const struct sim_histogram *h, size_t number)
 {
     char code[24], name[24];
@@ -285,7 +250,7 @@ static void write_histogram(struct writer *w, const struct sim_histogram *h, siz
     write_component(w, 5, 3, "Octet-stream");
     write_component(w, 5, 4, "Base64");
     write_place(w, 5, 5);
-    write_base64(w, h->channels, SIM_CHANNELS);
+    w->ok = w->ok && sim_base64(w->out, h->channels, SIM_CHANNELS);
     write_field(w, 11, "F");
     write_equipment(w);
     write_end(w);

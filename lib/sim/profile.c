@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "sim/tests.h"
+#include "sim/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -502,37 +503,13 @@ static void write_owed(struct writer *w)
         write_raw(w, "^", 1);
 }
 
-static bool text_plain(unsigned char c)
-{
-    return c >= 0x20 && c != 0x7f && c != '|' && c != '^' && c != '\\' && c != '&';
-}
-
-static void write_escaped(struct writer *w, unsigned char c)
-{
-    static const char delimiters[] = "|^\\&", letters[] = "FSRE";
-    const char *at = c ? strchr(delimiters, c) : NULL;
-    char sequence[8];
-    if (at)
-        snprintf(sequence, sizeof sequence, "&%c&", letters[at - delimiters]);
-    else
-        snprintf(sequence, sizeof sequence, "&X%02X&", c);
-    write_raw(w, sequence, strlen(sequence));
-}
-
 static void write_text(struct writer *w, const char *text)
 {
+    static const struct sim_escapes escapes = {'&', "|^\\&", "FSRE"};
     if (!*text)
         return;
     write_owed(w);
-    while (*text) {
-        size_t plain = 0;
-        while (text_plain((unsigned char)text[plain]))
-            plain++;
-        write_raw(w, text, plain);
-        text += plain;
-        if (*text)
-            write_escaped(w, (unsigned char)*text++);
-    }
+    w->ok = w->ok && sim_text(w->out, text, &escapes);
 }
 
 static void write_component(struct writer *w, const char *text)
@@ -654,20 +631,6 @@ static void write_comment(struct writer *w, const char *text)
     write_end(w);
 }
 
-static void write_base64(struct writer *w, const unsigned char *data, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        size_t left = n - i;
-        uint32_t group = (uint32_t)data[i] << 16;
-        group |= left > 1 ? (uint32_t)data[i + 1] << 8 : 0;
-        group |= left > 2 ? (uint32_t)data[i + 2] : 0;
-        char text[4] = {digits[group >> 18], digits[group >> 12 & 63], left > 1 ? digits[group >> 6 & 63] : '=',
-                        left > 2 ? digits[group & 63] : '='};
-        write_raw(w, text, sizeof text);
-    }
-}
-
 static void write_histogram(struct writer *w, const struct sim_histogram *h, size_t sequence)
 {
     write_record(w, "M", sequence);
@@ -676,7 +639,7 @@ static void write_histogram(struct writer *w, const struct sim_histogram *h, siz
     write_field(w, "UINT8:base64");
     w->components++;
     write_owed(w);
-    write_base64(w, h->channels, SIM_CHANNELS);
+    w->ok = w->ok && sim_base64(w->out, h->channels, SIM_CHANNELS);
     write_end(w);
 }
 

@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static void render(const struct astm_view_config *config, const struct astm_message *message)
+static void render(const struct astm_view_config *config, const struct message *message)
 {
     struct envelope envelope = {.id = "01", .source = "fuzz", .offset = message->offset};
     struct astm_view view = {0};
@@ -28,7 +28,7 @@ static void render(const struct astm_view_config *config, const struct astm_mess
 
 static void fetch(struct astm_reader *reader, const struct astm_view_config *config)
 {
-    struct astm_message message;
+    struct message message;
     while (astm_reader_next(reader, &message))
         render(config, &message);
 }

@@ -19,13 +19,20 @@
  *   eof           the peer must say that it sends nothing more
  *   close         leave, at once
  *   reconnect     after close: connect (or accept) again
+ *   + TEXT        goes on with the TEXT of the step before, so that a long one stands on several lines
  *   # TEXT        a comment
  *
  * A transcript that does not end with close or eof ends with shutdown and eof: an answer too many is always found.
  *
  * TEXT is printable ASCII; other bytes are <xHH> or one of <NUL> <SOH> <STX> <ETX> <EOT> <ENQ> <ACK> <LF> <VT> <CR>
- * <DLE> <NAK> <SYN> <ETB> <FS>; <*N:C> is N times C, a character or xHH. Checksums are computed over what follows the
- * last <STX> of that direction, also over several lines:
+ * <DLE> <NAK> <SYN> <ETB> <FS>; <*N:C> is N times C, a character or xHH; <turn> is the number of the round of the
+ * innermost repeat, from 1. What arrives may hold what nobody knows beforehand; it ends at a byte of another kind:
+ *
+ *   <time>   a time stamp as HL7 writes it, at least to the minute
+ *   <id>     1 to 20 letters, digits and any of -._ that have not come as <id> before in this transcript
+ *   <words>  a text for people: letters, digits, blanks and any of .,:;()'/-
+ *
+ * Checksums are computed over what follows the last <STX> of that direction, also over several lines:
  *
  *   <CS>           as LIS01 has it: the sum up to and with the ETX or ETB, two upper-case digits
  *   <cs>           the same in lower case           <CS!>          one that is wrong by every convention below
@@ -53,11 +60,25 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_DEFECT = 2, NESTING = 8, SHOWN = 160, STX = 0x02, MAX_TEXT = 16 << 20 };
+enum { EXIT_DEFECT = 2, NESTING = 8, SHOWN = 160, HOLES = 64, ID_MAX = 20, STX = 0x02, MAX_TEXT = 16 << 20 };
 
 struct text {
     unsigned char *data;
     size_t len, cap;
+};
+
+/* A TEXT: its bytes, and what nobody knows beforehand, in front of the byte at `at`. */
+struct pattern {
+    struct text text;
+    struct {
+        size_t at, kind;
+    } holes[HOLES];
+    size_t count;
+};
+
+/* How far a pattern and what arrived are the same. */
+struct place {
+    size_t wanted, got, hole;
 };
 
 /* What has gone by since the last STX of one direction. */
@@ -67,8 +88,8 @@ struct tally {
 };
 
 struct loop {
-    size_t line; /* the step after `repeat` */
-    long left;
+    size_t line; /* of `repeat` */
+    long turn, turns;
 };
 
 struct play {
@@ -86,6 +107,8 @@ struct play {
     struct text in; /* arrived, and not expected yet */
     bool in_eof;
     struct tally sent, wanted;
+    char (*ids)[ID_MAX + 1]; /* that have come */
+    size_t id_count;
 };
 
 /* -- saying why it failed -------------------------------------------------------------------------------------- */
@@ -115,6 +138,24 @@ static const struct {
 };
 enum { CONTROLS = sizeof control / sizeof control[0] };
 
+static bool is_time(struct play *p, const char *s);
+static bool is_new_id(struct play *p, const char *s);
+static bool is_words(struct play *p, const char *s);
+
+#define DIGITS "0123456789"
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+/* What nobody knows beforehand. */
+static const struct {
+    const char *name, *bytes, *otherwise;
+    bool (*holds)(struct play *, const char *);
+} unknown[] = {
+    {"time", DIGITS ".+-", "no time stamp", is_time},
+    {"id", DIGITS LETTERS "-._", "no new id", is_new_id},
+    {"words", DIGITS LETTERS " .,:;()'/-", "no words", is_words},
+};
+enum { UNKNOWNS = sizeof unknown / sizeof unknown[0] };
+
 static void show_byte(FILE *f, unsigned char c)
 {
     for (size_t i = 0; i < CONTROLS; i++)
@@ -128,23 +169,34 @@ static void show_byte(FILE *f, unsigned char c)
         fputc(c, f);
 }
 
-static void show(FILE *f, const char *label, const unsigned char *data, size_t len, size_t from)
+static void show(FILE *f, const char *label, const struct pattern *w, size_t from)
 {
-    size_t n = len - from < SHOWN ? len - from : SHOWN;
+    size_t len = w->text.len, n = len - from < SHOWN ? len - from : SHOWN;
 
     fprintf(f, "  %s: %s", label, from > 0 ? "..." : "");
-    for (size_t i = 0; i < n; i++)
-        show_byte(f, data[from + i]);
+    for (size_t i = from; i < from + n; i++) {
+        for (size_t hole = 0; hole < w->count; hole++)
+            if (w->holes[hole].at == i)
+                fprintf(f, "<%s>", unknown[w->holes[hole].kind].name);
+        show_byte(f, w->text.data[i]);
+    }
     fprintf(f, "%s\n", from + n < len ? "..." : n == 0 ? "nothing" : "");
 }
 
-static _Noreturn void mismatch(const struct play *p, const char *why, const struct text *wanted, size_t at)
+static size_t a_little_before(size_t at, size_t len)
 {
     size_t from = at > SHOWN / 2 ? at - SHOWN / 2 : 0;
 
-    fprintf(stderr, "%s:%zu: %s at byte %zu\n", p->file, p->line + 1, why, at);
-    show(stderr, "wanted", wanted->data, wanted->len, from);
-    show(stderr, "got   ", p->in.data, p->in.len, from < p->in.len ? from : p->in.len);
+    return from < len ? from : len;
+}
+
+static _Noreturn void mismatch(const struct play *p, const char *why, const struct pattern *wanted, struct place at)
+{
+    const struct pattern got = {.text = p->in};
+
+    fprintf(stderr, "%s:%zu: %s at byte %zu\n", p->file, p->line + 1, why, at.got);
+    show(stderr, "wanted", wanted, a_little_before(at.wanted, wanted->text.len));
+    show(stderr, "got   ", &got, a_little_before(at.got, got.text.len));
     exit(EXIT_FAILURE);
 }
 
@@ -212,9 +264,9 @@ static void tally_byte(struct tally *t, unsigned char c)
     t->last = c;
 }
 
-static void put_byte(struct text *out, struct tally *t, unsigned char c)
+static void put_byte(struct pattern *out, struct tally *t, unsigned char c)
 {
-    text_add(out, &c, 1);
+    text_add(&out->text, &c, 1);
     tally_byte(t, c);
 }
 
@@ -264,7 +316,7 @@ static int named_byte(const char *name)
     return -1;
 }
 
-static void put_run(const struct play *p, struct text *out, struct tally *t, const char *name)
+static void put_run(const struct play *p, struct pattern *out, struct tally *t, const char *name)
 {
     const char *colon = strchr(name, ':');
     long n = colon ? number(name + 1, ':', 1) : -1;
@@ -276,7 +328,34 @@ static void put_run(const struct play *p, struct text *out, struct tally *t, con
         put_byte(out, t, (unsigned char)c);
 }
 
-static void put_name(const struct play *p, struct text *out, struct tally *t, const char *name)
+static void put_turn(const struct play *p, struct pattern *out, struct tally *t)
+{
+    char digits[24];
+
+    if (p->depth == 0)
+        stop(p, EXIT_DEFECT, "<turn> outside repeat");
+    snprintf(digits, sizeof digits, "%ld", p->loops[p->depth - 1].turn);
+    for (const char *s = digits; *s; s++)
+        put_byte(out, t, (unsigned char)*s);
+}
+
+/* False when there is no such. */
+static bool put_hole(const struct play *p, struct pattern *out, const char *name)
+{
+    size_t kind = 0;
+
+    while (kind < UNKNOWNS && strcmp(unknown[kind].name, name) != 0)
+        kind++;
+    if (kind == UNKNOWNS)
+        return false;
+    if (out->count == HOLES)
+        stop(p, EXIT_DEFECT, "<%s>: more than %d such in a TEXT", name, HOLES);
+    out->holes[out->count].at = out->text.len;
+    out->holes[out->count++].kind = kind;
+    return true;
+}
+
+static void put_name(const struct play *p, struct pattern *out, struct tally *t, const char *name)
 {
     int c = named_byte(name);
     char digits[3];
@@ -285,15 +364,17 @@ static void put_name(const struct play *p, struct text *out, struct tally *t, co
         put_byte(out, t, (unsigned char)c);
     else if (name[0] == '*')
         put_run(p, out, t, name);
+    else if (strcmp(name, "turn") == 0)
+        put_turn(p, out, t);
     else if ((name[0] == 'C' || name[0] == 'c') && checksum(p, t, name, digits))
-        text_add(out, digits, strlen(digits));
-    else
+        text_add(&out->text, digits, strlen(digits));
+    else if (!put_hole(p, out, name))
         stop(p, EXIT_DEFECT, "<%s> means nothing", name);
 }
 
-static struct text parse(const struct play *p, struct tally *t, const char *s)
+static struct pattern parse(const struct play *p, struct tally *t, const char *s)
 {
-    struct text out = {0};
+    struct pattern out = {.count = 0};
     char name[24];
 
     if (*s == '\0')
@@ -313,7 +394,59 @@ static struct text parse(const struct play *p, struct tally *t, const char *s)
         put_name(p, &out, t, name);
         s += n;
     }
+    if (out.count > 0 && out.holes[out.count - 1].at == out.text.len)
+        stop(p, EXIT_DEFECT, "<%s> at the end of TEXT: nothing says where it ends", name);
     return out;
+}
+
+/* -- what nobody knows beforehand ------------------------------------------------------------------------------ */
+
+/* Whether two digits make a number from min to max. */
+static bool between(const char *s, int min, int max)
+{
+    int n = (s[0] - '0') * 10 + s[1] - '0';
+
+    return n >= min && n <= max;
+}
+
+static bool is_time(struct play *p, const char *s)
+{
+    size_t digits = strspn(s, DIGITS);
+
+    (void)p;
+    if ((digits != 12 && digits != 14) || !between(s + 4, 1, 12) || !between(s + 6, 1, 31) || !between(s + 8, 0, 23) ||
+        !between(s + 10, 0, 59) || (digits == 14 && !between(s + 12, 0, 60)))
+        return false;
+    s += digits;
+    if (*s == '.' && digits == 14) {
+        size_t fraction = strspn(s + 1, DIGITS);
+        if (fraction < 1 || fraction > 4)
+            return false;
+        s += 1 + fraction;
+    }
+    return *s == '\0' || (strchr("+-", *s) && strspn(s + 1, DIGITS) == 4 && s[5] == '\0');
+}
+
+static bool is_new_id(struct play *p, const char *s)
+{
+    size_t len = strlen(s);
+
+    if (len < 1 || len > ID_MAX)
+        return false;
+    for (size_t i = 0; i < p->id_count; i++)
+        if (strcmp(p->ids[i], s) == 0)
+            return false;
+    p->ids = realloc(p->ids, (p->id_count + 1) * sizeof *p->ids);
+    if (!p->ids)
+        stop(p, EXIT_FAILURE, "memory is exhausted");
+    memcpy(p->ids[p->id_count++], s, len + 1);
+    return true;
+}
+
+static bool is_words(struct play *p, const char *s)
+{
+    (void)p;
+    return *s != '\0';
 }
 
 /* -- the socket ------------------------------------------------------------------------------------------------ */
@@ -449,41 +582,73 @@ static void begin(struct play *p)
 
 static void step_send(struct play *p, const char *arg)
 {
-    struct text t = parse(p, &p->sent, arg);
+    struct pattern t = parse(p, &p->sent, arg);
 
+    if (t.count > 0)
+        stop(p, EXIT_DEFECT, "<%s> can only be expected", unknown[t.holes[0].kind].name);
     if (p->bytewise || p->always_bytewise)
-        for (size_t i = 0; i < t.len; i++)
-            write_all(p, t.data + i, 1);
+        for (size_t i = 0; i < t.text.len; i++)
+            write_all(p, t.text.data + i, 1);
     else
-        write_all(p, t.data, t.len);
-    free(t.data);
+        write_all(p, t.text.data, t.text.len);
+    free(t.text.data);
+}
+
+/* The next byte that arrives. */
+static unsigned char arrived(struct play *p, const struct pattern *wanted, struct place at, int64_t until)
+{
+    while (p->in.len <= at.got) {
+        if (!p->in_eof && !readable(p->fd, until))
+            mismatch(p, "nothing more in time", wanted, at);
+        if (!take_in(p))
+            mismatch(p, "the peer closed", wanted, at);
+    }
+    return p->in.data[at.got];
+}
+
+static void expect_hole(struct play *p, const struct pattern *wanted, struct place *at, int64_t until)
+{
+    size_t kind = wanted->holes[at->hole].kind;
+    struct place end = *at;
+    char found[256];
+
+    for (int c; (c = arrived(p, wanted, end, until)) != 0 && strchr(unknown[kind].bytes, c);)
+        end.got++;
+    size_t n = end.got - at->got;
+    if (n < sizeof found)
+        memcpy(found, p->in.data + at->got, n);
+    found[n < sizeof found ? n : 0] = '\0';
+    if (!unknown[kind].holds(p, found))
+        mismatch(p, unknown[kind].otherwise, wanted, *at);
+    end.hole++;
+    *at = end;
 }
 
 static void step_expect(struct play *p, const char *arg)
 {
-    struct text t = parse(p, &p->wanted, arg);
+    struct pattern t = parse(p, &p->wanted, arg);
     int64_t until = now_ms() + p->timeout_ms;
-    size_t at = 0;
+    struct place at = {0};
 
-    while (at < t.len) {
-        if (at < p->in.len && p->in.data[at] != t.data[at])
+    while (at.wanted < t.text.len) {
+        if (at.hole < t.count && t.holes[at.hole].at == at.wanted) {
+            expect_hole(p, &t, &at, until);
+            continue;
+        }
+        if (arrived(p, &t, at, until) != t.text.data[at.wanted])
             mismatch(p, "something else", &t, at);
-        if (at < p->in.len)
-            at++;
-        else if (!p->in_eof && !readable(p->fd, until))
-            mismatch(p, "nothing more in time", &t, at);
-        else if (!take_in(p))
-            mismatch(p, "the peer closed", &t, at);
+        at.wanted++;
+        at.got++;
     }
-    memmove(p->in.data, p->in.data + t.len, p->in.len - t.len);
-    p->in.len -= t.len;
-    free(t.data);
+    memmove(p->in.data, p->in.data + at.got, p->in.len - at.got);
+    p->in.len -= at.got;
+    free(t.text.data);
 }
 
 static void nothing_left(const struct play *p)
 {
     if (p->in.len > 0)
-        mismatch(p, "bytes that nobody expected", &(struct text){0}, 0);
+        mismatch(p, "bytes that nobody expected", &(struct pattern){.count = 0}, (struct place){0});
 }
 
 static void step_quiet(struct play *p, const char *arg)
@@ -529,7 +694,7 @@ static void step_repeat(struct play *p, const char *arg)
 
     if (n < 0 || p->depth == NESTING)
         stop(p, EXIT_DEFECT, "repeat needs a count, and goes %d deep at most", NESTING);
-    p->loops[p->depth++] = (struct loop){.line = p->line, .left = n};
+    p->loops[p->depth++] = (struct loop){.line = p->line, .turn = 1, .turns = n};
 }
 
 static void step_end(struct play *p, const char *arg)
@@ -537,7 +702,7 @@ static void step_end(struct play *p, const char *arg)
     if (*arg || p->depth == 0)
         stop(p, EXIT_DEFECT, "end without repeat");
     struct loop *l = &p->loops[p->depth - 1];
-    if (--l->left > 0)
+    if (++l->turn <= l->turns)
         p->line = l->line;
     else
         p->depth--;
@@ -643,6 +808,47 @@ static _Noreturn void usage(void)
     exit(EXIT_DEFECT);
 }
 
+/* What a line adds to the step before, or NULL. */
+static const char *continuation(const char *line)
+{
+    line += strspn(line, " ");
+    return strncmp(line, "+ ", 2) == 0 ? line + 2 : NULL;
+}
+
+/* Adds TEXT to the last step that is there. */
+static void go_on(struct play *p, const char *more)
+{
+    size_t step = p->count;
+
+    while (step > 0 && !*p->lines[step - 1])
+        step--;
+    const char *begins = step > 0 ? p->lines[step - 1] + strspn(p->lines[step - 1], " ") : "";
+    if (*begins != '>' && *begins != '<') {
+        p->line = p->count;
+        stop(p, EXIT_DEFECT, "+ goes on with nothing");
+    }
+    size_t len = strlen(p->lines[step - 1]);
+    char *line = realloc(p->lines[step - 1], len + strlen(more) + 1);
+    if (!line)
+        fail_system(p->file);
+    strcpy(line + len, more);
+    p->lines[step - 1] = line;
+}
+
+static void add_line(struct play *p, char *line)
+{
+    const char *more = continuation(line);
+
+    if (more) {
+        go_on(p, more);
+        *line = '\0';
+    }
+    p->lines = realloc(p->lines, (p->count + 1) * sizeof *p->lines);
+    if (!p->lines)
+        fail_system(p->file);
+    p->lines[p->count++] = line;
+}
+
 static void load(struct play *p, const char *file)
 {
     FILE *f = fopen(file, "r");
@@ -658,10 +864,7 @@ static void load(struct play *p, const char *file)
     while ((n = getline(&line, &cap, f)) > 0) {
         if (line[n - 1] == '\n')
             line[n - 1] = '\0';
-        p->lines = realloc(p->lines, (p->count + 1) * sizeof *p->lines);
-        if (!p->lines)
-            fail_system(file);
-        p->lines[p->count++] = line;
+        add_line(p, line);
         line = NULL;
         cap = 0;
     }
@@ -716,6 +919,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < p.count; i++)
         free(p.lines[i]);
     free(p.lines);
+    free(p.ids);
     free(p.in.data);
     return EXIT_SUCCESS;
 }

@@ -50,7 +50,7 @@ static void append_visible(struct bytes *out, const unsigned char *p, size_t n)
         bytes_append(out, p[i] == '\r' ? "/" : p[i] == '\n' ? "$" : (const char *)p + i, 1);
 }
 
-static void append_message(struct bytes *out, const struct astm_message *m)
+static void append_message(struct bytes *out, const struct message *m)
 {
     bytes_puts(out, m->complete ? "{" : "-{");
     append_visible(out, m->text, m->len);
@@ -72,7 +72,7 @@ static bool push(struct astm_assembly *a, const unsigned char *p, size_t n, stru
             return false;
         if (result == ASTM_ASSEMBLY_MORE)
             continue;
-        struct astm_message m = astm_assembly_message(a, result);
+        struct message m = astm_assembly_message(a, result);
         append_message(out, &m);
         astm_assembly_next(a, result);
     }
@@ -83,7 +83,7 @@ static void append_open(struct bytes *out, const struct astm_assembly *a)
 {
     if (!astm_assembly_open(a))
         return;
-    struct astm_message m = astm_assembly_message(a, ASTM_ASSEMBLY_MORE);
+    struct message m = astm_assembly_message(a, ASTM_ASSEMBLY_MORE);
     bytes_puts(out, "...");
     append_visible(out, m.text, m.len);
 }
@@ -165,7 +165,7 @@ static enum astm_assembly_result frame(struct trial *t, const char *text)
 static void shows(struct trial *t, enum astm_assembly_result result, const char *want, const char *name)
 {
     t->out.len = 0;
-    struct astm_message m = astm_assembly_message(&t->a, result);
+    struct message m = astm_assembly_message(&t->a, result);
     append_message(&t->out, &m);
     is_bytes(t->out.data, t->out.len, want, strlen(want), "%s", name);
 }

@@ -62,6 +62,9 @@ static const struct test rows[] = {
     {HOST, "bidding, no answer for 15 s: EOT",
      BID "in:15000 @14999 @1 < EOT done:no-reply frames:0 told:no-reply idle"},
     {HOST, "bidding, the connection lost: unsent", BID "eof done:connection-lost frames:0 idle"},
+    {HOST, "bidding for a second message: no frame of the first is reported for it",
+     SENT2 "> ACK < EOT done:sent frames:2 " BID "@15000 < EOT done:no-reply frames:0 idle"},
+    {HOST, "nor where the connection is lost", SENT2 "> ACK < EOT done:sent " BID "eof done:connection-lost frames:0"},
 
     {HOST, "sending, ACK: the next frame", SENT1 "> ACK < 2[L|1/]"},
     {HOST, "sending, ACK of the last frame: EOT, and sent", SENT2 "> ACK < EOT done:sent frames:2 idle"},

@@ -113,7 +113,7 @@ static void carry(struct end *from)
 
 /* ---- the hand-over ---- */
 
-static struct delivery *find(struct end *e, const struct astm_message *m)
+static struct delivery *find(struct end *e, const struct message *m)
 {
     for (unsigned i = 0; i < e->receives; i++) {
         struct delivery *d = &e->deliveries[i];

@@ -135,7 +135,7 @@ static void is_astm(const char *paths, const char *text, const char *want)
     static struct get_paths g;
     static const struct envelope envelope;
     const struct astm_view_config config = {.format = VIEW_TEXT};
-    const struct astm_message message = {.text = (const unsigned char *)text, .len = strlen(text), .complete = true};
+    const struct message message = {.text = (const unsigned char *)text, .len = strlen(text), .complete = true};
     struct astm_get get = {.paths = &g};
     struct astm_view view = {0};
     struct bytes out = {0};

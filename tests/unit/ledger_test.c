@@ -2,6 +2,8 @@
 
 #include "tap.h"
 
+#include <time.h>
+
 #define N(a) (sizeof(a) / sizeof *(a))
 
 static const unsigned char *key(unsigned n)
@@ -119,6 +121,102 @@ static void churn(const char *name, const unsigned char *(*make)(unsigned))
     ledger_free(&l);
 }
 
+/* Whether the accepted ones, from the oldest on and back again, are those with these tickets. */
+static bool ordered(const struct ledger *l, const uint64_t *tickets, uint32_t n)
+{
+    uint32_t i = l->oldest, last = LEDGER_NONE, count = 0;
+    bool fine = l->accepted == n;
+    for (; fine && i != LEDGER_NONE; last = i, i = l->entries[i].newer, count++)
+        fine = count < n && l->entries[i].ticket == tickets[count] && l->entries[i].accepted && l->entries[i].used &&
+               l->entries[i].older == last;
+    return fine && count == n && l->newest == last;
+}
+
+static void test_order(void)
+{
+    struct ledger l;
+    uint32_t entries[6];
+    ledger_init(&l, 3);
+    for (unsigned i = 1; i <= 5; i++)
+        entries[i] = add(&l, key(i), 1, i, false);
+    for (unsigned i = 5; i > 2; i--)
+        ledger_accept(&l, entries[i]);
+    ok(ordered(&l, (uint64_t[]){5, 4, 3}, 3), "messages are remembered in the order of their acceptance");
+    ledger_accept(&l, entries[1]);
+    ok(!knows(&l, key(5)) && ordered(&l, (uint64_t[]){4, 3, 1}, 3), "the first that was accepted goes first");
+    ok(knows(&l, key(2)), "one that was offered before all of them, and is not decided, stays");
+    ledger_accept(&l, entries[2]);
+    ok(!knows(&l, key(4)) && ordered(&l, (uint64_t[]){3, 1, 2}, 3), "and then the second");
+    ledger_free(&l);
+    ok(ordered(&l, NULL, 0), "after that there is none");
+}
+
+static void test_forget_anywhere(void)
+{
+    struct ledger l;
+    ledger_init(&l, 5);
+    for (unsigned i = 1; i <= 5; i++)
+        add(&l, key(i), 1, i, true);
+    ledger_forget(&l, ledger_find(&l, key(3)));
+    ok(ordered(&l, (uint64_t[]){1, 2, 4, 5}, 4), "one in the middle may be forgotten");
+    ledger_forget(&l, ledger_find(&l, key(1)));
+    ok(ordered(&l, (uint64_t[]){2, 4, 5}, 3), "the oldest");
+    ledger_forget(&l, ledger_find(&l, key(5)));
+    ok(ordered(&l, (uint64_t[]){2, 4}, 2), "and the newest");
+    for (unsigned i = 6; i <= 9; i++)
+        add(&l, key(i), 1, i, true);
+    ok(ordered(&l, (uint64_t[]){4, 6, 7, 8, 9}, 5), "others come in their place, and the oldest is known");
+    for (unsigned i = 4; i <= 9; i++)
+        ledger_acknowledged(&l, 1, i, i, true);
+    ok(ordered(&l, NULL, 0) && !l.used, "all may go");
+    add(&l, key(1), 1, 1, true);
+    ok(ordered(&l, (uint64_t[]){1}, 1), "and the first come again");
+    ledger_free(&l);
+}
+
+/* The first of more and more entries stay where they are. */
+static void test_growth(void)
+{
+    static uint64_t tickets[1000];
+    struct ledger l;
+    uint32_t capacity = 0, times = 0, wrong = 0;
+    ledger_init(&l, N(tickets));
+    for (unsigned i = 0; i < N(tickets); i++) {
+        add(&l, key(i), 1, i, true);
+        tickets[i] = i;
+        times += l.capacity != capacity;
+        wrong += l.capacity != capacity && !ordered(&l, tickets, i + 1);
+        capacity = l.capacity;
+    }
+    ok(times == 5 && !wrong && ordered(&l, tickets, N(tickets)), "growth keeps their order");
+    unsigned known = 0;
+    for (unsigned i = 0; i < N(tickets); i++)
+        known += ledger_find(&l, key(i)) == i;
+    is_int(known, N(tickets), "and their places");
+    ledger_free(&l);
+}
+
+/* Neither a full window nor an acknowledgement costs more where more is remembered. */
+static void test_speed(void)
+{
+    enum { WINDOW = 1 << 16, ACCEPTS = 100000 };
+    struct ledger l;
+    clock_t began = clock();
+    ledger_init(&l, WINDOW);
+    for (unsigned i = 0; i < WINDOW + ACCEPTS; i++) {
+        add(&l, key(i), i % 7, i, true);
+        ledger_acknowledged(&l, i % 7, i, i, false);
+    }
+    is_int(l.accepted, WINDOW, "the window is full");
+    for (unsigned i = WINDOW + ACCEPTS; i-- > ACCEPTS;)
+        ledger_acknowledged(&l, i % 7, i, i, true);
+    is_int(l.used, 0, "until all are acknowledged");
+    double seconds = (double)(clock() - began) / CLOCKS_PER_SEC;
+    ok(seconds < 5, "%d accepts in a window of %d, each acknowledged twice, are quick (%.3f s)", ACCEPTS, WINDOW,
+       seconds);
+    ledger_free(&l);
+}
+
 static void test_acknowledged(void)
 {
     struct ledger l;
@@ -134,6 +232,10 @@ static void test_acknowledged(void)
        "one that has arrived: its tickets need not be known any more, others do");
     ok(knows(&l, key(6)), "nor are those of another connection meant");
     ok(knows(&l, key(7)), "nor one that is not decided");
+    ledger_acknowledged(&l, 7, 2, 6, true);
+    ok(knows(&l, key(1)) && !knows(&l, key(5)), "not every ticket that is meant need be known");
+    ledger_acknowledged(&l, 7, 0, UINT64_MAX, true);
+    ok(!knows(&l, key(1)) && knows(&l, key(6)) && knows(&l, key(7)), "all tickets may be meant");
     ledger_free(&l);
 }
 
@@ -174,6 +276,10 @@ int main(void)
     test_empty();
     test_find();
     test_window();
+    test_order();
+    test_forget_anywhere();
+    test_growth();
+    test_speed();
     churn("many chains", key);
     churn("one chain", chained_key);
     test_acknowledged();

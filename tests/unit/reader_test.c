@@ -90,7 +90,7 @@ static void on_wire(void *context, const struct astm_wire *wire)
                  wire->frame ? wire->frame->len : wire->len);
 }
 
-static void on_message(struct record *r, const struct astm_message *m)
+static void on_message(struct record *r, const struct message *m)
 {
     bytes_printf(&r->log, "%s %llu %s: ", m->complete ? "whole" : "part", (unsigned long long)m->offset,
                  m->framed ? "framed" : "bare");
@@ -105,7 +105,7 @@ static void on_message(struct record *r, const struct astm_message *m)
 
 static bool fetch(struct astm_reader *reader, struct record *r)
 {
-    struct astm_message m;
+    struct message m;
     bool any = false;
     while (astm_reader_next(reader, &m)) {
         any = true;

@@ -9,7 +9,7 @@ static const struct envelope envelope = {.id = "ID", .link = "cobas", .received 
 static void render(const char *text, enum view_format format, struct bytes *out)
 {
     const struct astm_view_config config = {.format = format};
-    const struct astm_message message = {
+    const struct message message = {
         .text = (const unsigned char *)text, .len = strlen(text), .notes = "", .complete = true};
     struct astm_view view = {0};
     enum view_progress progress = VIEW_GOES_ON;
@@ -224,7 +224,7 @@ static void pieces(enum view_format format)
     bytes_append(&text, "", 1);
     render((const char *)text.data, format, &whole);
     const struct astm_view_config config = {.format = format};
-    const struct astm_message message = {.text = text.data, .len = text.len - 1, .notes = "", .complete = true};
+    const struct message message = {.text = text.data, .len = text.len - 1, .notes = "", .complete = true};
     struct astm_view view = {0};
     bool small = astm_view_begin(&view, &config, &message, &envelope);
     for (enum view_progress progress = VIEW_GOES_ON; progress == VIEW_GOES_ON;) {

@@ -24,7 +24,7 @@ static bool render(const struct rendering *how, const void *text, size_t n, size
 {
     struct charset charset = {0};
     struct astm_view_config config = {.format = how->format, .positional = how->positional};
-    struct astm_message message = {.text = exact_copy(text, n),
+    struct message message = {.text = exact_copy(text, n),
                                    .len = n,
                                    .notes = how->notes,
                                    .notes_len = how->notes_len,
@@ -339,8 +339,8 @@ static void plain(void)
 
 static void digests(const char *what, const char *a, const char *b, bool same_digest, bool same_key)
 {
-    const struct astm_message x = {.text = (const unsigned char *)a, .len = strlen(a)};
-    const struct astm_message y = {.text = (const unsigned char *)b, .len = strlen(b)};
+    const struct message x = {.text = (const unsigned char *)a, .len = strlen(a)};
+    const struct message y = {.text = (const unsigned char *)b, .len = strlen(b)};
     unsigned char one[16], other[16];
     astm_message_digest(&x, one);
     astm_message_digest(&y, other);
@@ -366,7 +366,7 @@ static void keys(void)
     } cases[] = {{"H|\\^&\rQ|1|^S1\rL|1\r", true}, {"H|\\^&\rP|1\rR|1\rL|1\r", false}, {"H!@#$\rQ!1\r", true},
                  {"H!@#$\rQ|1\r", false},          {"H|\\^&\rQX|1\r", false},          {"", false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const struct astm_message m = {.text = (const unsigned char *)cases[i].text, .len = strlen(cases[i].text)};
+        const struct message m = {.text = (const unsigned char *)cases[i].text, .len = strlen(cases[i].text)};
         is_int(astm_message_query(&m), cases[i].query, "case %zu is %s query", i, cases[i].query ? "a" : "no");
     }
 }

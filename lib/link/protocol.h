@@ -1,0 +1,145 @@
+/* What a protocol offers to a link: its machine and its views, behind one face. lib/link knows protocols by nothing
+ * else; a new one fills in a struct of functions, in a file like protocol_hl7.c. */
+#ifndef INSTLINK_PROTOCOL_H
+#define INSTLINK_PROTOCOL_H
+
+#include "astm/get.h"
+#include "astm/view.h"
+#include "base/log.h"
+#include "hl7/view.h"
+#include "out/message.h"
+
+struct protocol;
+
+/* How the link to one instrument, or one kind of instrument, is spoken on. What it points to stays the caller's. */
+struct link_config {
+    const char *name; /* the link's name in the output */
+    const struct protocol *protocol;
+    struct astm_link_config astm;
+    struct astm_view_config astm_view;
+    struct hl7_link_config hl7;
+    struct hl7_view_config hl7_view;
+    const struct get_paths *get; /* ASTM: --get, with astm_view in VIEW_TEXT; HL7 has it in hl7_view; NULL: none */
+    const char *password;        /* ASTM: what H.4 has to be; NULL: anything */
+    int64_t idle_ms;             /* a connection that says nothing for so long is closed; 0: kept */
+    bool wire;                   /* wire events go to the hand-over (-o frame) */
+};
+
+/* The defaults of the contract. role: who wins a contention, ASTM alone. */
+struct link_config link_defaults(const struct protocol *protocol, enum astm_role role);
+
+/* What becomes of a message that was put up for sending. */
+enum delivery_result {
+    DELIVERY_SENT,
+    DELIVERY_LATER,   /* not taken now */
+    DELIVERY_NEVER,   /* the other side will never take it */
+    DELIVERY_YIELDED, /* the other side went first: to be sent again, and that was no attempt */
+};
+
+struct delivery {
+    enum delivery_result result;
+    const char *outcome;       /* the machine's word for it */
+    bool reconnect;            /* an answer may still come, and must not be taken for that to the next message */
+    const char *code;          /* HL7: the acknowledgement code that decided; else empty */
+    const unsigned char *text; /* HL7: MSA-3 of that answer, as it came; valid until the machine is called again */
+    size_t len;
+    unsigned frame, frames; /* ASTM: the frame that it failed at, or how many there were */
+};
+
+enum machine_event_kind { MACHINE_MESSAGE, MACHINE_DELIVERY };
+
+struct machine_event {
+    enum machine_event_kind kind;
+    /* MESSAGE: valid until it is answered, and not beyond the machine's next call. owed: nobody will send it again; it
+     * is answered with VERDICT_ACCEPT once it is kept, and settled when its hand-over has ended. */
+    struct message message;
+    uint64_t ticket;
+    bool owed;
+    struct delivery delivery;
+};
+
+/* Something on the wire: the protocol's own struct. */
+struct machine_wire {
+    const struct astm_wire *astm;
+    const struct hl7_wire *hl7;
+};
+
+/* Who watches a machine. acknowledged: as in astm_observer. */
+struct machine_observer {
+    void *context;
+    void (*wire)(void *context, const struct machine_wire *wire); /* NULL: nobody */
+    void (*notice)(void *context, enum log_level level, const char *name, const char *text);
+    void (*acknowledged)(void *context, uint64_t first, uint64_t last, bool proven);
+    void (*stamp)(void *context, struct hl7_stamp *stamp);
+};
+
+/* A machine of either protocol. It must not be moved. */
+struct machine {
+    const struct link_config *config;
+    struct machine_observer observer;
+    union {
+        struct astm_link astm;
+        struct hl7_link hl7;
+    };
+};
+
+/* The views of all protocols; zero-initialised is valid. */
+struct views {
+    struct astm_view astm;
+    struct astm_get get;
+    struct hl7_view hl7;
+};
+
+/* A machine's functions are those of astm/link.h and hl7/link.h; here is what differs. */
+struct protocol {
+    const char *name;
+    /* Each message has an answer of its own, at once: also what comes too late can still be refused. Else the sender
+     * finds out by itself. */
+    bool answers_each;
+    /* The machine tells when its acknowledgements went out and arrived; only until then is a message a repeat. */
+    bool tells_acknowledged;
+    int farewell; /* a byte after which nothing more is to be expected, or -1 */
+
+    void (*init)(struct machine *m, uint64_t seed);
+    size_t (*push)(struct machine *m, const unsigned char *bytes, size_t n, int64_t now);
+    bool (*next)(struct machine *m, struct machine_event *event);
+    void (*answer)(struct machine *m, uint64_t ticket, enum verdict verdict, int64_t now);
+    void (*settle)(struct machine *m, int64_t now);
+    /* A message that waits for its verdict is refused now. */
+    void (*refuse)(struct machine *m, int64_t now);
+    bool (*send)(struct machine *m, const unsigned char *text, size_t n, int64_t now);
+    const unsigned char *(*out)(const struct machine *m, size_t *n);
+    void (*sent)(struct machine *m, size_t n, int64_t now);
+    int64_t (*deadline)(const struct machine *m);
+    void (*tick)(struct machine *m, int64_t now);
+    void (*eof)(struct machine *m, int64_t now);
+    /* Nobody has begun anything; no message is in flight. */
+    bool (*idle)(const struct machine *m);
+    bool (*quiet)(const struct machine *m);
+    bool (*waiting)(const struct machine *m);
+    /* It waits for the verdict on a message that has no acknowledgement: nothing more is read before it. */
+    bool (*mute)(const struct machine *m);
+    size_t (*held)(const struct machine *m);
+    void (*free)(struct machine *m);
+    /* What the machine cannot know: how many bytes more it may hold; and that so many messages more (or less) are owed
+     * that came over other connections. */
+    void (*inform)(struct machine *m, size_t room, int debts);
+
+    /* Why the link refuses such a message for good, for people; NULL: it does not. */
+    const char *(*refusal)(const struct link_config *config, const struct message *message);
+    /* By what the message is known when it comes again. False: it is never a repeat. *query: it is one only until it is
+     * acknowledged. */
+    bool (*key)(const struct message *message, unsigned char key[16], bool *query);
+    bool (*view_begin)(struct views *v, const struct link_config *config, const struct message *message,
+                       const struct envelope *envelope);
+    enum view_progress (*view_more)(struct views *v, struct bytes *out);
+    bool (*wire_line)(struct bytes *out, const struct machine_wire *wire, const struct envelope *envelope);
+    /* The wire event for people: `< frame 1 ETX, 60 bytes`. */
+    void (*wire_text)(const struct machine_wire *wire, char *out, size_t n);
+};
+
+extern const struct protocol protocol_astm, protocol_hl7;
+
+void views_free(struct views *v);
+
+#endif

@@ -1,0 +1,262 @@
+#include "link/protocol.h"
+
+#include <stdio.h>
+
+static enum log_level level_of(enum hl7_notice notice)
+{
+    switch (notice) {
+    case HL7_NOTICE_BLANKS:
+    case HL7_NOTICE_BATCH:
+    case HL7_NOTICE_CONDITION:
+    case HL7_NOTICE_COMMIT:
+        return LOG_DETAIL;
+    default:
+        return LOG_EVENT;
+    }
+}
+
+/* ---- the machine ---- */
+
+static void on_notice(void *context, enum hl7_notice notice, const char *text)
+{
+    struct machine *m = context;
+    m->observer.notice(m->observer.context, level_of(notice), hl7_notice_name(notice), text);
+}
+
+static void on_wire(void *context, const struct hl7_wire *wire)
+{
+    struct machine *m = context;
+    m->observer.wire(m->observer.context, &(struct machine_wire){.hl7 = wire});
+}
+
+static void on_stamp(void *context, struct hl7_stamp *stamp)
+{
+    struct machine *m = context;
+    m->observer.stamp(m->observer.context, stamp);
+}
+
+static void init(struct machine *m, uint64_t seed)
+{
+    (void)seed;
+    struct hl7_observer observer = {m->observer.wire ? on_wire : NULL, on_notice, m->observer.stamp ? on_stamp : NULL,
+                                    m};
+    hl7_link_init(&m->hl7, &m->config->hl7, &observer);
+}
+
+static size_t push(struct machine *m, const unsigned char *bytes, size_t n, int64_t now)
+{
+    return hl7_link_push(&m->hl7, bytes, n, now);
+}
+
+static struct message neutral(const struct hl7_message *h)
+{
+    return (struct message){
+        .text = h->text,
+        .len = h->len,
+        .notes = h->notes,
+        .notes_len = h->notes_len,
+        .complete = h->complete,
+        .framed = h->framed,
+        .utf16 = h->utf16,
+        .offset = h->offset,
+    };
+}
+
+static struct hl7_message with_header(const struct message *m)
+{
+    struct hl7_message h = {
+        .text = m->text,
+        .len = m->len,
+        .notes = m->notes,
+        .notes_len = m->notes_len,
+        .complete = m->complete,
+        .framed = m->framed,
+        .utf16 = m->utf16,
+        .offset = m->offset,
+    };
+    hl7_header_read(&h.header, h.text, h.len);
+    return h;
+}
+
+static struct delivery delivery_of(const struct hl7_event *event)
+{
+    static const enum delivery_result results[] = {
+        [HL7_SENT] = DELIVERY_SENT, [HL7_ERROR] = DELIVERY_LATER,     [HL7_REJECTED] = DELIVERY_NEVER,
+        [HL7_ODD] = DELIVERY_LATER, [HL7_NO_ANSWER] = DELIVERY_LATER, [HL7_UNSENT] = DELIVERY_LATER,
+    };
+    return (struct delivery){
+        .result = results[event->outcome],
+        .outcome = hl7_outcome_name(event->outcome),
+        .reconnect = event->outcome == HL7_NO_ANSWER,
+        .code = hl7_code_name(event->code),
+        .text = event->msa.text.p,
+        .len = event->msa.text.n,
+    };
+}
+
+static bool next(struct machine *m, struct machine_event *event)
+{
+    struct hl7_event e;
+    if (!hl7_link_next(&m->hl7, &e))
+        return false;
+    if (e.kind == HL7_EVENT_MESSAGE)
+        *event = (struct machine_event){MACHINE_MESSAGE, .message = neutral(&e.message), .ticket = e.ticket};
+    else
+        *event = (struct machine_event){MACHINE_DELIVERY, .delivery = delivery_of(&e)};
+    return true;
+}
+
+static void answer(struct machine *m, uint64_t ticket, enum verdict verdict, int64_t now)
+{
+    hl7_link_answer(&m->hl7, ticket, verdict, NULL, now);
+}
+
+/* Nothing is owed: each message is answered after its hand-over. */
+static void settle(struct machine *m, int64_t now)
+{
+    (void)m;
+    (void)now;
+}
+
+static bool waiting(const struct machine *m)
+{
+    return hl7_link_waiting(&m->hl7);
+}
+
+static bool mute(const struct machine *m)
+{
+    (void)m;
+    return false;
+}
+
+static void refuse(struct machine *m, int64_t now)
+{
+    if (waiting(m))
+        hl7_link_answer(&m->hl7, m->hl7.ticket, VERDICT_LATER, NULL, now);
+}
+
+static bool send(struct machine *m, const unsigned char *text, size_t n, int64_t now)
+{
+    return hl7_link_send(&m->hl7, text, n, now);
+}
+
+static const unsigned char *out(const struct machine *m, size_t *n)
+{
+    return hl7_link_out(&m->hl7, n);
+}
+
+static void sent(struct machine *m, size_t n, int64_t now)
+{
+    hl7_link_sent(&m->hl7, n, now);
+}
+
+static int64_t deadline(const struct machine *m)
+{
+    return hl7_link_deadline(&m->hl7);
+}
+
+static void tick(struct machine *m, int64_t now)
+{
+    hl7_link_tick(&m->hl7, now);
+}
+
+static void eof(struct machine *m, int64_t now)
+{
+    hl7_link_eof(&m->hl7, now);
+}
+
+static bool idle(const struct machine *m)
+{
+    return hl7_link_idle(&m->hl7);
+}
+
+static size_t held(const struct machine *m)
+{
+    return hl7_link_held(&m->hl7);
+}
+
+static void release(struct machine *m)
+{
+    hl7_link_free(&m->hl7);
+}
+
+static void inform(struct machine *m, size_t room, int debts)
+{
+    (void)debts;
+    m->hl7.allowance = m->hl7.reader.text.len + room;
+}
+
+/* ---- messages ---- */
+
+static const char *refusal(const struct link_config *config, const struct message *m)
+{
+    (void)config;
+    (void)m;
+    return NULL;
+}
+
+static bool key(const struct message *m, unsigned char bytes[16], bool *query)
+{
+    struct hl7_header h;
+    *query = false;
+    if (!hl7_header_read(&h, m->text, m->len) || !h.msh[HL7_CONTROL_ID].n || hl7_header_query(&h))
+        return false;
+    hl7_header_key(&h, bytes);
+    return true;
+}
+
+/* ---- views ---- */
+
+static bool view_begin(struct views *v, const struct link_config *config, const struct message *m,
+                       const struct envelope *envelope)
+{
+    struct hl7_message h = with_header(m);
+    return hl7_view_begin(&v->hl7, &config->hl7_view, &h, envelope);
+}
+
+static enum view_progress view_more(struct views *v, struct bytes *out)
+{
+    return hl7_view_more(&v->hl7, out);
+}
+
+static bool wire_line(struct bytes *out, const struct machine_wire *wire, const struct envelope *envelope)
+{
+    return hl7_wire_line(out, wire->hl7, envelope);
+}
+
+static void wire_text(const struct machine_wire *wire, char *out, size_t n)
+{
+    const struct hl7_wire *w = wire->hl7;
+    snprintf(out, n, "%c %s, %zu bytes", w->sent ? '>' : '<', w->event, w->len);
+}
+
+const struct protocol protocol_hl7 = {
+    .name = "hl7",
+    .answers_each = true,
+    .farewell = -1,
+    .init = init,
+    .push = push,
+    .next = next,
+    .answer = answer,
+    .settle = settle,
+    .refuse = refuse,
+    .send = send,
+    .out = out,
+    .sent = sent,
+    .deadline = deadline,
+    .tick = tick,
+    .eof = eof,
+    .idle = idle,
+    .quiet = idle,
+    .waiting = waiting,
+    .mute = mute,
+    .held = held,
+    .free = release,
+    .inform = inform,
+    .refusal = refusal,
+    .key = key,
+    .view_begin = view_begin,
+    .view_more = view_more,
+    .wire_line = wire_line,
+    .wire_text = wire_text,
+};
