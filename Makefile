@@ -91,7 +91,7 @@ $(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/flags
 	$(link)
 $(FUZZERS): private LINK += -fsanitize=fuzzer
 
-demo: all  ## a listener, a simulated analyzer, and the results as a table
+demo: all  ## two simulated analyzers, a listener for each, and the results as one table
 	@sh cmd/demo.sh $(BUILD)/bin
 
 run_tests = @CC='$(CC)' CORPUS='$(CORPUS)' SANITIZE='$(SANITIZE)' sh tests/run $(BUILD)

@@ -121,7 +121,9 @@ wait_still() {
 without_origin() {
     sed -E 's/"(id|message_id|link|peer|source|received)":"[^"]*",//g; s/"offset":[0-9]+,//g' |
         awk -F '\t' -v OFS='\t' '
-            NR == 1 && /^protocol\t/ { for (i = 1; i <= NF; i++) varies[i] = $i ~ /^(message_id|link|peer|source|received)$/ }
+            NR == 1 && /^protocol\t/ {
+                for (i = 1; i <= NF; i++) varies[i] = $i ~ /^(message_id|link|peer|source|received)$/
+            }
             { for (i in varies) if (varies[i]) $i = "" }
             { print }'
 }
@@ -572,7 +574,7 @@ without_origin() {
     count_lines "$DIR/out" 4
 }
 
-@test "-c N: the one more that came in the same read is answered AE, and all is over within 3 s, whether the peer closes or not" {
+@test "-c N: one more in the same read is answered AE, and all is over within 3 s also where the peer never closes" {
     start_listener hl7-listen -c 3 127.0.0.1:0
     dial
     post one
@@ -660,8 +662,8 @@ without_origin() {
 @test "--charset says what the sender's MSH-18 does not, or gets wrong" {
     local set name
     for set in ISO-8859-1 GB18030 Shift_JIS; do
-        name=$'K\u00f6rner'
-        [ $set = ISO-8859-1 ] || name=$'\u8868\u7530' # the first ends with a 5C in Shift_JIS
+        name=$'K\xc3\xb6rner'
+        [ $set = ISO-8859-1 ] || name=$'\xe8\xa1\xa8\xe7\x94\xb0' # the first ends with a 5C in Shift_JIS
         start_listener hl7-listen -c 1 --charset $set --get PID-5 127.0.0.1:0
         dial
         say_block "$(text set 'PID|1||4711||@^X' | sed "s/@/$name/" | iconv -f UTF-8 -t $set)"
@@ -679,7 +681,7 @@ without_origin() {
         dial
         {
             printf '%s' "$VT"
-            text sixteen $'PID|1||4711||K\u00f6rner^Ada' | iconv -f UTF-8 -t $set
+            text sixteen $'PID|1||4711||K\xc3\xb6rner^Ada' | iconv -f UTF-8 -t $set
             printf '%s\r' "$FS"
         } >"$DIR/block"
         cat "$DIR/block" >&"$WIRE"
@@ -687,7 +689,7 @@ without_origin() {
         hang_up
         wait_listener
         [ "$status" = 0 ]
-        grep -q $'"control_id":"sixteen".*K\u00f6rner' "$DIR/out"
+        grep -q $'"control_id":"sixteen".*K\xc3\xb6rner' "$DIR/out"
     done
 }
 
@@ -1177,7 +1179,8 @@ start_proxy() {
     local odd
     start_listener hl7-listen 127.0.0.1:0
     dial
-    for odd in 'MSH||||' MSH 'MSH|' '' $'PID|1||4711\r' 'hello' $'MSH|^~\\&|A|B\r' $'\rMSH|^~\\&|A||||||ORU^R01|1|P|2.5\r'; do
+    for odd in 'MSH||||' MSH 'MSH|' '' $'PID|1||4711\r' 'hello' $'MSH|^~\\&|A|B\r' \
+        $'\rMSH|^~\\&|A||||||ORU^R01|1|P|2.5\r'; do
         say_block "$odd"
         hear_block
         [[ $BLOCK = *$'\rMSA|A'[AR]* ]]

@@ -12,22 +12,14 @@ enum {
 };
 
 static const char *const notice_names[HL7_NOTICES] = {
-    [HL7_NOTICE_NOISE] = "noise",
-    [HL7_NOTICE_BLANKS] = "blanks",
-    [HL7_NOTICE_CUT] = "cut-block",
-    [HL7_NOTICE_UNREADABLE] = "unreadable",
-    [HL7_NOTICE_TOO_LONG] = "too-long",
-    [HL7_NOTICE_TOO_SLOW] = "too-slow",
-    [HL7_NOTICE_NO_MEMORY] = "no-memory",
-    [HL7_NOTICE_NOT_HANDED] = "not-handed-over",
-    [HL7_NOTICE_BATCH] = "batch",
-    [HL7_NOTICE_CONDITION] = "original-mode",
-    [HL7_NOTICE_OWN_ANSWER] = "own-answer",
-    [HL7_NOTICE_UNMATCHED] = "unmatched-answer",
-    [HL7_NOTICE_LATE] = "late-answer",
-    [HL7_NOTICE_DUPLICATE] = "duplicate-answer",
-    [HL7_NOTICE_ODD_ANSWER] = "odd-answer",
-    [HL7_NOTICE_COMMIT] = "commit",
+    [HL7_NOTICE_NOISE] = "noise",           [HL7_NOTICE_BLANKS] = "blanks",
+    [HL7_NOTICE_CUT] = "cut-block",         [HL7_NOTICE_UNREADABLE] = "unreadable",
+    [HL7_NOTICE_TOO_LONG] = "too-long",     [HL7_NOTICE_TOO_SLOW] = "too-slow",
+    [HL7_NOTICE_NO_MEMORY] = "no-memory",   [HL7_NOTICE_NOT_HANDED] = "not-handed-over",
+    [HL7_NOTICE_BATCH] = "batch",           [HL7_NOTICE_CONDITION] = "original-mode",
+    [HL7_NOTICE_OWN_ANSWER] = "own-answer", [HL7_NOTICE_UNMATCHED] = "unmatched-answer",
+    [HL7_NOTICE_LATE] = "late-answer",      [HL7_NOTICE_DUPLICATE] = "duplicate-answer",
+    [HL7_NOTICE_ODD_ANSWER] = "odd-answer", [HL7_NOTICE_COMMIT] = "commit",
     [HL7_NOTICE_NO_ANSWER] = "no-answer",
 };
 

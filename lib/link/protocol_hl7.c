@@ -26,7 +26,10 @@ static void on_notice(void *context, enum hl7_notice notice, const char *text)
 static void on_wire(void *context, const struct hl7_wire *wire)
 {
     struct machine *m = context;
-    m->observer.wire(m->observer.context, &(struct machine_wire){.hl7 = wire});
+    struct hl7_wire shown = *wire;
+    if (strcmp(wire->event, "ACK") == 0 || strcmp(wire->event, "NAK") == 0)
+        shown.len = 0; /* that of a single byte says nothing */
+    m->observer.wire(m->observer.context, &(struct machine_wire){.hl7 = &shown});
 }
 
 static void on_stamp(void *context, struct hl7_stamp *stamp)
@@ -227,7 +230,10 @@ static bool wire_line(struct bytes *out, const struct machine_wire *wire, const 
 static void wire_text(const struct machine_wire *wire, char *out, size_t n)
 {
     const struct hl7_wire *w = wire->hl7;
-    snprintf(out, n, "%c %s, %zu bytes", w->sent ? '>' : '<', w->event, w->len);
+    if (w->len)
+        snprintf(out, n, "%c %s, %zu bytes", w->sent ? '>' : '<', w->event, w->len);
+    else
+        snprintf(out, n, "%c %s", w->sent ? '>' : '<', w->event);
 }
 
 const struct protocol protocol_hl7 = {
