@@ -17,6 +17,8 @@ static const char help[] = "usage: hl7-decode [OPTION ...] [FILE ...]\n"
                            "  -c, --count N         stop after N messages\n"
                            "      --charset NAME    the sender's character set, whatever MSH-18 says\n"
                            "      --segment-end WHICH  what ends a segment: auto (default), cr or lf\n"
+                           "      --specimen FIELDS where results have their specimen from, the first that is there\n"
+                           "                        (SPM-2.1.1,SPM-2.2.1,SAC-3.1,OBR-3.1,OBR-2.1)\n"
                            "      --max-message SIZE  longest message (10M)\n"
                            "  -q, --quiet           errors only\n"
                            "  -v, --verbose         of each FILE, its bytes, messages and defects\n"
@@ -34,7 +36,8 @@ struct hl7_decoder {
     struct hl7_view view;
     struct hl7_view_config format;
     struct charset charset;
-    struct get_paths get;
+    struct get_paths get, specimen_paths;
+    struct hl7_specimen specimen;
 };
 
 static void on_defect(void *context, uint64_t offset, const char *text)
@@ -107,7 +110,7 @@ static void end(struct decoder *d)
     hl7_reader_free(&h->reader);
 }
 
-enum { GET = 256, POSITIONAL, CHARSET, SEGMENT_END, MAX_MESSAGE };
+enum { GET = 256, POSITIONAL, CHARSET, SEGMENT_END, SPECIMEN, MAX_MESSAGE };
 
 static const struct option options[] = {
     {"output", required_argument, NULL, 'o'},
@@ -116,6 +119,7 @@ static const struct option options[] = {
     {"count", required_argument, NULL, 'c'},
     {"charset", required_argument, NULL, CHARSET},
     {"segment-end", required_argument, NULL, SEGMENT_END},
+    {"specimen", required_argument, NULL, SPECIMEN},
     {"max-message", required_argument, NULL, MAX_MESSAGE},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
@@ -142,6 +146,17 @@ static bool option_segment_end(const struct program *p, struct hl7_decoder *h, i
     return false;
 }
 
+static bool option_specimen(const struct program *p, struct hl7_decoder *h, int *status)
+{
+    const char *wrong = hl7_specimen_parse(&h->specimen_paths, optarg);
+    h->specimen = (struct hl7_specimen){h->specimen_paths.path, h->specimen_paths.count};
+    h->format.specimen = &h->specimen;
+    if (wrong)
+        *status = program_usage(p, "--specimen: '%.*s' is no field of SPM, SAC, OBR, ORC or PID, as in OBR-2.1",
+                                (int)strcspn(wrong, ","), wrong);
+    return !wrong;
+}
+
 /* Takes one option of ours. False: exit with d->status. */
 static bool take_option(struct decoder *d, struct hl7_decoder *h, int option)
 {
@@ -161,6 +176,8 @@ static bool take_option(struct decoder *d, struct hl7_decoder *h, int option)
         return option_charset(p, optarg, &h->charset, &d->status);
     case SEGMENT_END:
         return option_segment_end(p, h, &d->status);
+    case SPECIMEN:
+        return option_specimen(p, h, &d->status);
     default:
         return option_size(p, "--max-message", optarg, &h->config.max_message, &d->status);
     }

@@ -101,6 +101,18 @@ document() {
     done
 }
 
+@test "--specimen says where results have their specimen from" {
+    printf 'MSH|^~\\&|||||||ORU^R01|1|P|2.3.1\rPID|1||P7\rOBR|1|BAR|FILL|T\rOBX|1|NM|T||5\r' >"$DIR/one"
+    run hl7-decode -o result "$DIR/one"
+    [[ $output = *'"specimen_id":"FILL"'* ]]
+    run hl7-decode -o result --specimen SPM-2.1,OBR-2.1 "$DIR/one"
+    [[ $output = *'"specimen_id":"BAR"'* ]]
+    run hl7-decode -o result --specimen PID-3.1 "$DIR/one"
+    [[ $output = *'"specimen_id":"P7"'* ]]
+    run hl7-decode --specimen MSH-4 "$DIR/one"
+    [ "$status" = 64 ]
+}
+
 @test "--segment-end decides what ends a segment" {
     printf 'MSH|^~\\&|||||||ACK|1\rNTE|1||a\nPID|b\r' >"$DIR/one"
     run hl7-decode -o text "$DIR/one"
