@@ -143,8 +143,13 @@ static void begin(struct decoder *d)
 
 static size_t push(struct decoder *d, const unsigned char *bytes, size_t n)
 {
+    static const unsigned char mark[] = {0xEF, 0xBB, 0xBF}; /* the byte-order mark of UTF-8, at the beginning */
     struct framer *f = d->machine;
     size_t taken = 0;
+    if (!f->blocks.offset && n >= sizeof mark && memcmp(bytes, mark, sizeof mark) == 0) {
+        f->blocks.offset = sizeof mark;
+        return sizeof mark;
+    }
     while (taken < n && !is_token(f)) {
         taken += hl7_block_push(&f->blocks, bytes + taken, n - taken, 0, &f->token);
         on_token(d, f);

@@ -22,21 +22,6 @@ bool bytes_reserve(struct bytes *b, size_t more)
     return true;
 }
 
-bool bytes_append(struct bytes *b, const void *data, size_t n)
-{
-    if (b->cap - b->len < n && !bytes_reserve(b, n))
-        return false;
-    if (n)
-        memcpy(b->data + b->len, data, n);
-    b->len += n;
-    return true;
-}
-
-bool bytes_puts(struct bytes *b, const char *s)
-{
-    return bytes_append(b, s, strlen(s));
-}
-
 bool bytes_printf(struct bytes *b, const char *format, ...)
 {
     char text[1024];

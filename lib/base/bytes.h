@@ -16,10 +16,21 @@ struct bytes {
 bool bytes_reserve(struct bytes *b, size_t more);
 
 /* Appends n bytes. False when memory is exhausted; the buffer is then as it was. */
-bool bytes_append(struct bytes *b, const void *data, size_t n);
+static inline bool bytes_append(struct bytes *b, const void *data, size_t n)
+{
+    if (b->cap - b->len < n && !bytes_reserve(b, n))
+        return false;
+    if (n)
+        memcpy(b->data + b->len, data, n);
+    b->len += n;
+    return true;
+}
 
 /* Appends a NUL-terminated string without its NUL. */
-bool bytes_puts(struct bytes *b, const char *s);
+static inline bool bytes_puts(struct bytes *b, const char *s)
+{
+    return bytes_append(b, s, strlen(s));
+}
 
 /* Appends as printf does; at most 1 KiB of text, the rest is cut. */
 bool bytes_printf(struct bytes *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

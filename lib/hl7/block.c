@@ -145,6 +145,7 @@ static void begin(struct hl7_block_reader *r, bool bare, int64_t now)
     forget_text(r);
     r->fs_inside = r->vt_inside = r->skipping = r->begin = r->cr_due = r->lf_due = false;
     r->bare = bare;
+    memset(r->first, '-', sizeof r->first);
     r->began = now;
     r->state = INSIDE;
 }
@@ -337,8 +338,31 @@ static size_t scan_lines(const unsigned char *p, size_t n)
     return at;
 }
 
+/* Where in the text of the block the byte at offset stands. */
+static uint64_t place(const struct hl7_block_reader *r, uint64_t offset)
+{
+    return offset - r->start - !r->bare;
+}
+
+/* Whether the block is in UTF-16: then FS and VT may be one half of a character. */
+static bool is_wide(const struct hl7_block_reader *r)
+{
+    static const unsigned char beginnings[][2] = {{0, 'M'}, {'M', 0}, {0xFE, 0xFF}, {0xFF, 0xFE}};
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+        if (memcmp(r->first, beginnings[i], 2) == 0)
+            return !r->bare;
+    return false;
+}
+
+static void remember_first(struct hl7_block_reader *r, const unsigned char *p, size_t n)
+{
+    for (uint64_t at = place(r, r->offset); at < 2 && n; at++, n--)
+        r->first[at] = *p++;
+}
+
 static size_t inside(struct hl7_block_reader *r, const unsigned char *p, size_t n, struct hl7_token *token)
 {
+    remember_first(r, p, n);
     if (r->bare && n > STRETCH)
         n = STRETCH;
     size_t limit = r->bare ? scan_lines(p, n) : n, run = scan_block_control(p, limit);
@@ -346,6 +370,10 @@ static size_t inside(struct hl7_block_reader *r, const unsigned char *p, size_t 
         keep(r, p, run + 1, token);
         r->state = LINE;
         r->head_len = 0;
+        return run + 1;
+    }
+    if (run < n && is_wide(r) && (p[run] == HL7_VT || place(r, r->offset + run) % 2)) {
+        keep(r, p, run + 1, token);
         return run + 1;
     }
     keep(r, p, run, token);
@@ -397,13 +425,14 @@ static size_t after_vt(struct hl7_block_reader *r, unsigned char c, struct hl7_t
 static size_t tail(struct hl7_block_reader *r, unsigned char c, struct hl7_token *token)
 {
     const unsigned char fs = HL7_FS;
-    if (c == '\r' || (!r->strict && (c == '\n' || c == '\0' || c == HL7_VT))) {
+    bool wide = is_wide(r);
+    if (c == '\r' || (!r->strict && !wide && (c == '\n' || c == '\0' || c == HL7_VT))) {
         finish(r, c == '\r', token);
         r->cr_due = c == '\0';
         r->lf_due = c == '\0' || c == '\r';
         return c != HL7_VT;
     }
-    r->fs_inside = true;
+    r->fs_inside |= !wide;
     r->state = INSIDE;
     copy(r, &fs, 1, token);
     return 0;

@@ -64,6 +64,7 @@ struct hl7_block_reader {
     unsigned char head[4], head_len; /* what may be the beginning of a message, not taken into the text yet */
     uint64_t head_at;
     bool bare, skipping, fs_inside, vt_inside;
+    unsigned char first[2]; /* bytes of the block's text */
     bool given;          /* a token has been given: what it was made of is to be forgotten */
     bool begin;          /* and a block whose first bytes are in head is open */
     bool begin_bare;

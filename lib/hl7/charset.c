@@ -393,5 +393,6 @@ void hl7_charset_close(struct hl7_charset *c)
     for (size_t i = 0; i < HL7_CHARSET_SHIFTS; i++)
         charset_close(&c->shifted[i]);
     bytes_free(&c->scratch);
+    bytes_free(&c->resolved);
     *c = (struct hl7_charset){0};
 }

@@ -26,7 +26,7 @@ struct hl7_charset {
     bool shifted_tried[HL7_CHARSET_SHIFTS], shifted_known[HL7_CHARSET_SHIFTS];
     struct charset right; /* the right half of ISO 8859 that was switched to last */
     char right_name[HL7_CHARSET_NAME];
-    struct bytes scratch;
+    struct bytes scratch, resolved; /* resolved: what the last escape sequence of bytes stood for */
 };
 
 /* Decides the set of a text and reads it. forced: the set it is in whatever it says; NULL: MSH-18 (declared, with its

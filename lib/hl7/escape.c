@@ -24,15 +24,14 @@ static bool hex_bytes(struct hl7_charset *charset, struct hl7_slice digits, unsi
             return false;
         raw[i] = (unsigned char)(high << 4 | low);
     }
-    struct bytes text = {0};
-    bool fine = hl7_charset_bytes(charset, (struct hl7_slice){raw, n}, &text) == CHARSET_OK && text.len &&
-                text.len <= HL7_ESCAPE_MAX;
-    if (fine) {
-        memcpy(out, text.data, text.len);
-        *len = text.len;
-    }
-    bytes_free(&text);
-    return fine;
+    struct bytes *text = &charset->resolved;
+    text->len = 0;
+    if (hl7_charset_bytes(charset, (struct hl7_slice){raw, n}, text) != CHARSET_OK || !text->len ||
+        text->len > HL7_ESCAPE_MAX)
+        return false;
+    memcpy(out, text->data, text->len);
+    *len = text->len;
+    return true;
 }
 
 /* What a sequence of one letter stands for; 0: nothing, or the message has no such separator. */
@@ -88,7 +87,7 @@ size_t hl7_escape(const struct hl7_separators *s, struct hl7_charset *charset, c
     if (!plausible(s, body))
         return 0;
     *out = body.n == 1 ? separator(s, *body.p) : 0;
-    if (hl7_slice_is(body, ".br"))
+    if (body.n == 3 && memcmp(body.p, ".br", 3) == 0)
         *out = '\n';
     if (*out || (*body.p == 'X' && hex_bytes(charset, (struct hl7_slice){body.p + 1, body.n - 1}, out, len)))
         return body.n + 2;

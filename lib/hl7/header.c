@@ -129,15 +129,19 @@ bool hl7_header_query(const struct hl7_header *h)
     return hl7_slice_is(type, "QRY") || hl7_slice_is(type, "QBP");
 }
 
-void hl7_header_digest(const struct hl7_header *h, unsigned char digest[16])
+const unsigned char *hl7_header_digest(struct hl7_header *h)
 {
     struct digest d;
+    if (h->digested)
+        return h->digest;
     digest_init(&d);
     digest_add(&d, h->rest.p, h->rest.n);
-    digest_end(&d, digest);
+    digest_end(&d, h->digest);
+    h->digested = true;
+    return h->digest;
 }
 
-void hl7_header_key(const struct hl7_header *h, unsigned char key[16])
+void hl7_header_key(struct hl7_header *h, unsigned char key[16])
 {
     static const size_t known_by[] = {HL7_SENDING_APPLICATION, HL7_SENDING_FACILITY, HL7_CONTROL_ID};
     struct digest d;
@@ -146,14 +150,16 @@ void hl7_header_key(const struct hl7_header *h, unsigned char key[16])
         digest_add(&d, h->msh[known_by[i]].p, h->msh[known_by[i]].n);
         digest_add(&d, "\r", 1);
     }
-    digest_add(&d, h->rest.p, h->rest.n);
+    digest_add(&d, hl7_header_digest(h), 16);
     digest_end(&d, key);
 }
 
 enum hl7_condition hl7_condition_of(struct hl7_slice field)
 {
     static const char *const names[] = {"", "AL", "NE", "ER", "SU"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!field.n)
+        return HL7_CONDITION_NONE;
+    for (size_t i = 1; i < sizeof names / sizeof *names; i++)
         if (hl7_slice_is(field, names[i]))
             return (enum hl7_condition)i;
     return HL7_CONDITION_ODD;

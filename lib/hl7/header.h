@@ -37,6 +37,8 @@ struct hl7_header {
     struct hl7_separators separators;
     struct hl7_slice msh[HL7_MSH_FIELDS + 1]; /* msh[n] is MSH-n; 0 is empty. Absent and empty fields have no bytes */
     struct hl7_slice rest;             /* everything after the MSH segment and its CR */
+    bool digested;                     /* digest is that of rest */
+    unsigned char digest[16];
 };
 
 /* Reads the MSH at the beginning of a text whose segments end with CR (hl7_split makes such) and returns whether it
@@ -52,11 +54,12 @@ struct hl7_slice hl7_header_type(const struct hl7_header *h, size_t number);
  * id. */
 bool hl7_header_query(const struct hl7_header *h);
 
-/* The digest of everything after the MSH segment, by which a message that comes again is known. */
-void hl7_header_digest(const struct hl7_header *h, unsigned char digest[16]);
+/* The digest of everything after the MSH segment, by which a message that comes again is known. It is kept in h, for
+ * whoever asks next. */
+const unsigned char *hl7_header_digest(struct hl7_header *h);
 
 /* The same, with the sender (MSH-3 and 4) and the control id (MSH-10) as they came: the key of a repeat. */
-void hl7_header_key(const struct hl7_header *h, unsigned char key[16]);
+void hl7_header_key(struct hl7_header *h, unsigned char key[16]);
 
 /* MSH-15 and MSH-16: when an acknowledgement is wanted. */
 enum hl7_condition {

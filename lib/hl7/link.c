@@ -115,6 +115,7 @@ static void release(struct hl7_link *l)
     if (!l->over || l->pending || l->done_pending)
         return;
     bytes_free(&l->text);
+    bytes_free(&l->offer);
     l->over = false;
 }
 
@@ -135,10 +136,19 @@ static struct hl7_stamp new_stamp(struct hl7_link *l)
 {
     struct hl7_stamp stamp = {.time = ""};
     l->answers++;
-    snprintf(stamp.id, sizeof stamp.id, "%llu", (unsigned long long)l->answers);
     if (l->observer.stamp)
         l->observer.stamp(l->observer.context, &stamp);
+    else
+        snprintf(stamp.id, sizeof stamp.id, "%llu", (unsigned long long)l->answers);
     return stamp;
+}
+
+/* A byte that would end or begin a block becomes `?`. */
+static void replace(struct bytes *text, unsigned char byte)
+{
+    unsigned char *at = text->data;
+    while ((at = memchr(at, byte, (size_t)(text->data + text->len - at))))
+        *at = '?';
 }
 
 static void acknowledge(struct hl7_link *l, const struct hl7_message *m, enum hl7_code code, enum hl7_error error,
@@ -150,9 +160,8 @@ static void acknowledge(struct hl7_link *l, const struct hl7_message *m, enum hl
     struct hl7_stamp stamp = new_stamp(l);
     struct hl7_ack ack = {code, error, reason, stamp.time, stamp.id, m->utf16 ? "UNICODE UTF-8" : NULL};
     if (hl7_ack_build(&text, &m->header, &ack)) {
-        for (size_t i = 0; i < text.len; i++)
-            if (text.data[i] == HL7_VT || text.data[i] == HL7_FS)
-                text.data[i] = '?';
+        replace(&text, HL7_VT);
+        replace(&text, HL7_FS);
         put_block(l, text.data, text.len);
     }
     bytes_free(&text);
@@ -213,21 +222,9 @@ static bool answer_with(struct hl7_link *l, const struct hl7_header *theirs, con
 }
 
 /* The message that is offered. */
-static struct hl7_message offered(const struct hl7_link *l)
+static struct hl7_event *offered(const struct hl7_link *l)
 {
-    const struct hl7_offer *o = &l->event;
-    struct hl7_message m = {
-        .text = o->text.p,
-        .len = o->text.n,
-        .notes = o->notes,
-        .notes_len = o->notes_len,
-        .offset = o->offset,
-        .complete = o->complete,
-        .framed = o->framed,
-        .utf16 = o->utf16,
-    };
-    hl7_header_read(&m.header, m.text, m.len);
-    return m;
+    return (struct hl7_event *)(void *)l->offer.data;
 }
 
 static void accept(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa,
@@ -304,13 +301,15 @@ static void decide(struct hl7_link *l, const struct hl7_message *m, const struct
 {
     switch (hl7_code_of(msa->code)) {
     case HL7_CODE_AA:
+        if (l->wants_commit)
+            tell(l, HL7_NOTICE_ODD_ANSWER, "answered AA without a commit block before");
         finish(l, HL7_SENT, m, msa);
         break;
     case HL7_CODE_CA:
-        if (!l->enhanced)
-            tell(l, HL7_NOTICE_ODD_ANSWER, "answered CA to a message that asked for AA");
+        if (!l->wants_accept)
+            tell(l, HL7_NOTICE_ODD_ANSWER,
+                 "answered CA, which the message did not ask for: the answer is still awaited");
         l->wants_commit = l->wants_accept = false;
-        l->wants_application = l->wants_application && l->enhanced;
         set_due(l);
         check_sent(l, m, msa);
         break;
@@ -376,17 +375,15 @@ static void on_answer(struct hl7_link *l, const struct hl7_message *m, const str
 
 static void offer(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa)
 {
-    l->event = (struct hl7_offer){
-        .text = {m->text, m->len},
-        .notes = m->notes,
-        .notes_len = m->notes_len,
-        .offset = m->offset,
-        .complete = m->complete,
-        .framed = m->framed,
-        .utf16 = m->utf16,
-        .answer = msa != NULL,
-    };
-    l->ticket++;
+    if (!bytes_reserve(&l->offer, sizeof(struct hl7_event))) {
+        refuse(l, m, msa, VERDICT_LATER, HL7_ERROR_INTERNAL, "no memory for the message now");
+        tell(l, HL7_NOTICE_NO_MEMORY, "a message of %zu bytes is refused: memory is exhausted", m->len);
+        return;
+    }
+    *offered(l) = (struct hl7_event){.kind = HL7_EVENT_MESSAGE, .message = *m, .ticket = ++l->ticket};
+    offered(l)->answer = msa != NULL;
+    if (msa)
+        offered(l)->msa = *msa;
     l->pending = l->waiting = true;
     l->due_stands = l->now;
     if (hl7_ack_odd(&m->header) && !l->condition_told) {
@@ -423,7 +420,7 @@ static void over_limit(struct hl7_link *l, struct hl7_message *m, const struct h
 static void on_message(struct hl7_link *l, struct hl7_message *m)
 {
     struct hl7_msa own;
-    const struct hl7_msa *msa = hl7_header_msa(&m->header, &own) ? &own : NULL;
+    const struct hl7_msa *msa = m->has_msa && hl7_header_msa(&m->header, &own) ? &own : NULL;
     if (passed_limit(l))
         over_limit(l, m, msa);
     else if (m->header.why)
@@ -471,12 +468,13 @@ static void open_block(struct hl7_link *l, struct hl7_token *token, enum hl7_not
     l->refusing = (unsigned char)refusing;
     l->refused = refusing != HL7_NOTICES;
     if (l->refused)
-        tell(l, refusing, "a block begun at offset %llu is refused after %zu bytes", begins_at(token), token->len);
+        tell(l, refusing, "a message of the block begun at offset %llu is refused after %zu bytes; the rest is skipped",
+             begins_at(token), token->len);
     l->open = hl7_block_take(&l->reader, token, &l->text) &&
               hl7_split_begin(&l->split, &l->text, token, l->config->segment_end);
     if (l->open)
         return;
-    struct hl7_message m = {.text = token->text, .len = token->len};
+    struct hl7_message m = {.text = token->text, .len = token->len, .has_msa = true};
     hl7_header_read(&m.header, m.text, m.len);
     l->split.at = l->text.len;
     l->refusing = HL7_NOTICE_NO_MEMORY;
@@ -566,14 +564,6 @@ size_t hl7_link_push(struct hl7_link *l, const unsigned char *bytes, size_t n, i
     return taken;
 }
 
-static void event_of_offer(const struct hl7_link *l, struct hl7_event *event)
-{
-    *event = (struct hl7_event){.kind = HL7_EVENT_MESSAGE, .ticket = l->ticket, .answer = l->event.answer};
-    event->message = offered(l);
-    if (event->answer)
-        hl7_header_msa(&event->message.header, &event->msa);
-}
-
 static void event_of_done(const struct hl7_link *l, struct hl7_event *event)
 {
     *event = (struct hl7_event){.kind = HL7_EVENT_DONE, .outcome = l->done.outcome, .code = l->done.code};
@@ -584,12 +574,17 @@ static void event_of_done(const struct hl7_link *l, struct hl7_event *event)
         hl7_header_read(&event->message.header, l->done.text.p, l->done.text.n);
 }
 
+struct hl7_message *hl7_link_message(struct hl7_link *l)
+{
+    return l->waiting ? &offered(l)->message : NULL;
+}
+
 bool hl7_link_next(struct hl7_link *l, struct hl7_event *event)
 {
     release(l);
     advance(l);
     if (l->pending)
-        event_of_offer(l, event);
+        *event = *offered(l);
     else if (l->done_pending)
         event_of_done(l, event);
     else
@@ -608,13 +603,12 @@ void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, 
     l->waiting = l->pending = false;
     l->due += now - l->due_stands;
     hl7_block_resume(&l->reader, now);
-    struct hl7_message m = offered(l);
-    struct hl7_msa own;
-    const struct hl7_msa *msa = l->event.answer && hl7_header_msa(&m.header, &own) ? &own : NULL;
+    const struct hl7_message *m = &offered(l)->message;
+    const struct hl7_msa *msa = offered(l)->answer ? &offered(l)->msa : NULL;
     if (verdict == VERDICT_ACCEPT)
-        accept(l, &m, msa, reply);
+        accept(l, m, msa, reply);
     else
-        decline(l, &m, msa, verdict, reply);
+        decline(l, m, msa, verdict, reply);
     advance(l);
     release(l);
 }
@@ -746,8 +740,8 @@ bool hl7_link_waiting(const struct hl7_link *l)
 
 size_t hl7_link_held(const struct hl7_link *l)
 {
-    return l->reader.text.cap + l->text.cap + l->split.notes.text.cap + l->out.cap + l->replies.cap + l->sending.cap +
-           l->id.cap;
+    return l->reader.text.cap + l->text.cap + l->offer.cap + l->split.notes.text.cap + l->out.cap + l->replies.cap +
+           l->sending.cap + l->id.cap;
 }
 
 void hl7_link_init(struct hl7_link *l, const struct hl7_link_config *config, const struct hl7_observer *observer)
@@ -763,6 +757,7 @@ void hl7_link_free(struct hl7_link *l)
     hl7_block_free(&l->reader);
     hl7_split_free(&l->split);
     bytes_free(&l->text);
+    bytes_free(&l->offer);
     bytes_free(&l->out);
     bytes_free(&l->replies);
     bytes_free(&l->sending);

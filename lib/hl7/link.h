@@ -16,11 +16,11 @@
 struct hl7_link_config {
     enum hl7_ack_mode ack;
     enum hl7_segment_end segment_end;
-    unsigned release;    /* of MLLP: 2 has commit blocks before any other answer, in both directions */
-    bool strict;         /* FS CR alone ends a block */
-    size_t max_message;  /* most bytes in a message that is received */
-    int64_t answer_ms;   /* 30 s: an answer is waited for, from the last byte that went or the answer before */
-    int64_t message_ms;  /* 60 s: from a block's first byte to its last */
+    unsigned release;   /* of MLLP: 2 has commit blocks before any other answer, in both directions */
+    bool strict;        /* FS CR alone ends a block */
+    size_t max_message; /* most bytes in a message that is received */
+    int64_t answer_ms;  /* 30 s: an answer is waited for, from the last byte that went or the answer before */
+    int64_t message_ms; /* 60 s: from a block's first byte to its last */
 };
 
 /* auto, auto, release 1 and the values above. */
@@ -52,11 +52,11 @@ const char *hl7_notice_name(enum hl7_notice notice);
 
 /* Something on the wire, for those who watch it. */
 struct hl7_wire {
-    const char *event;   /* block ACK NAK cut too-long noise */
-    bool sent;           /* by us */
-    uint64_t offset;     /* in the bytes received; for those sent, 0 */
+    const char *event;         /* block ACK NAK cut too-long noise */
+    bool sent;                 /* by us */
+    uint64_t offset;           /* in the bytes received; for those sent, 0 */
     const unsigned char *text; /* of a block, without VT and FS; of noise its first HL7_NOISE_SHOWN bytes */
-    size_t len;          /* of the text, or of the noise */
+    size_t len;                /* of the text, or of the noise */
 };
 
 /* What an answer of ours needs: NUL-terminated. */
@@ -108,52 +108,46 @@ struct hl7_reply {
     size_t len;
 };
 
-/* A message that is offered, and may wait long for its verdict: without what can be read from it again. */
-struct hl7_offer {
-    struct hl7_slice text;
-    const char *notes;
-    size_t notes_len;
-    uint64_t offset;
-    bool complete, framed, utf16, answer;
-};
-
 struct hl7_link {
     const struct hl7_link_config *config;
     struct hl7_observer observer;
-    size_t allowance;        /* the caller's limit on bytes of a block now; a block past it is refused as later */
+    size_t allowance; /* the caller's limit on bytes of a block now; a block past it is refused as later */
     struct hl7_block_reader reader;
-    struct bytes text;       /* of the block whose messages are being dealt with */
-    struct hl7_split split;  /* of text */
-    bool open;               /* there is such a block */
-    bool over;               /* there was; text is released when nobody looks at it any more */
-    unsigned char refusing;  /* why all messages of the block are refused, enum hl7_notice; HL7_NOTICES: they are not */
-    bool refused;            /* a message of the block was */
-    int64_t now;             /* when the machine was called last */
-    uint64_t ticket;         /* of the last message offered */
-    bool waiting;            /* for the verdict on it */
+    struct bytes text;      /* of the block whose messages are being dealt with */
+    struct hl7_split split; /* of text */
+    bool open;              /* there is such a block */
+    bool over;              /* there was; text is released when nobody looks at it any more */
+    unsigned char refusing; /* why all messages of the block are refused, enum hl7_notice; HL7_NOTICES: they are not */
+    bool refused;           /* a message of the block was */
+    int64_t now;            /* when the machine was called last */
+    uint64_t ticket;        /* of the last message offered */
+    bool waiting;           /* for the verdict on it */
     bool pending, done_pending; /* event, done are to be fetched */
-    bool ended, drained;     /* the peer sends nothing more; and the reader knows */
+    bool ended, drained;        /* the peer sends nothing more; and the reader knows */
     bool noise_told, blank_told, condition_told;
-    uint64_t noise;          /* bytes outside blocks so far */
-    struct hl7_offer event;  /* the message that is offered */
+    uint64_t noise;     /* bytes outside blocks so far */
+    struct bytes offer; /* struct hl7_event: the message that is offered */
     struct {
         enum hl7_outcome outcome;
         enum hl7_code code;
         struct hl7_msa msa;
         struct hl7_slice text; /* of the answer */
     } done;
-    struct bytes out;        /* answers to send */
-    struct bytes replies;    /* release 2: answers that wait for the commit block */
-    uint64_t answers;        /* how many there were, for want of a stamp */
+    struct bytes out;     /* answers to send */
+    struct bytes replies; /* release 2: answers that wait for the commit block */
+    uint64_t answers;     /* how many there were, for want of a stamp */
 
-    struct bytes sending;    /* the block to send */
+    struct bytes sending; /* the block to send */
     size_t sent_at;
-    struct bytes id;         /* MSH-10 of the message being sent */
-    bool busy;               /* its outcome is open */
+    struct bytes id; /* MSH-10 of the message being sent */
+    bool busy;       /* its outcome is open */
     bool enhanced, wants_commit, wants_accept, wants_application;
-    int64_t due;             /* the answer's deadline … */
-    int64_t due_stands;      /* … put off by the time since then, if a verdict has been awaited */
-    struct { bool known, answered; unsigned char digest[16]; } last; /* MSH-10 of the message before */
+    int64_t due;        /* the answer's deadline … */
+    int64_t due_stands; /* … put off by the time since then, if a verdict has been awaited */
+    struct {
+        bool known, answered;
+        unsigned char digest[16];
+    } last; /* MSH-10 of the message before */
 };
 
 /* A link on which nothing has happened. config and what it points to stay the caller's and must outlive the link.
@@ -167,6 +161,9 @@ size_t hl7_link_push(struct hl7_link *l, const unsigned char *bytes, size_t n, i
 /* The next event: the one that stopped push, or one of a further message in the same block. False when there is none.
  * There may be bytes to send after it, as after every call. */
 bool hl7_link_next(struct hl7_link *l, struct hl7_event *event);
+
+/* The message that waits for its verdict, in the machine's own storage, until it is answered; NULL: there is none. */
+struct hl7_message *hl7_link_message(struct hl7_link *l);
 
 /* What the message of that ticket is worth, however late. reply may be NULL. Its text may hold several messages, with
  * CR, LF or CR LF: the one whose MSA-2 is the control id is sent as the application answer, the others are the

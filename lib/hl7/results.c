@@ -40,6 +40,14 @@ static struct hl7_slice component(const struct hl7_results *s, struct hl7_slice 
     return there(hl7_part(first_repetition(s, field), s->separators->component, number - 1));
 }
 
+/* The component of that number; where there is none, the other one. */
+static struct hl7_slice either_component(const struct hl7_results *s, struct hl7_slice field, size_t number,
+                                         size_t other)
+{
+    struct hl7_slice text = component(s, field, number);
+    return text.n ? text : component(s, field, other);
+}
+
 /* The same of an identifier: its first subcomponent. */
 static struct hl7_slice identifier(const struct hl7_results *s, struct hl7_slice field, size_t number)
 {
@@ -174,7 +182,7 @@ bool hl7_results_take(struct hl7_results *s, struct hl7_slice segment, struct hl
         s->sac = segment;
     else if (is(s, segment, "PID"))
         take_patient(s, segment, following);
-    else if (is(s, segment, "MSH"))
+    else if (!s->msh.n && is(s, segment, "MSH"))
         take_header(s, segment, following);
     return false;
 }
@@ -292,14 +300,14 @@ static bool put_order(const struct filling *f)
 static bool put_test(const struct filling *f, struct hl7_slice id, struct hl7_slice sub_id)
 {
     const struct hl7_results *s = f->s;
-    struct hl7_slice code = either(component(s, id, 1), component(s, id, 4)), part;
-    if (!put(f, RESULT_TEST, either(code, component(s, id, 2))))
+    struct hl7_slice name = component(s, id, 2), code = either(either_component(s, id, 1, 4), name), part;
+    if (!put(f, RESULT_TEST, code))
         return false;
     struct hl7_slice rest = first_repetition(s, id);
     for (bool more = rest.n; next_part(&rest, s->separators->component, &part, &more);)
         if (!put(f, RESULT_TEST_ID, there(part)))
             return false;
-    return put(f, RESULT_TEST_NAME, component(s, id, 2)) && put(f, RESULT_TEST_SYSTEM, component(s, id, 3)) &&
+    return put(f, RESULT_TEST_NAME, name) && put(f, RESULT_TEST_SYSTEM, component(s, id, 3)) &&
            put(f, RESULT_SUB_ID, sub_id);
 }
 
@@ -320,7 +328,7 @@ static bool put_flags(const struct filling *f, struct hl7_slice flags)
 {
     struct hl7_slice flag;
     for (bool more = flags.n; next_part(&flags, f->s->separators->repetition, &flag, &more);) {
-        struct hl7_slice code = either(component(f->s, flag, 1), component(f->s, flag, 2));
+        struct hl7_slice code = either_component(f->s, flag, 1, 2);
         if (code.n && !put(f, RESULT_FLAGS, code))
             return false;
     }
@@ -374,8 +382,8 @@ bool hl7_results_fill(struct hl7_results *s, struct hl7_slice segment, struct hl
     return put_envelope(&f, envelope) &&
            put(&f, RESULT_INSTRUMENT, either(identifier(s, obx[18], 1), s->said.instrument)) && put_order(&f) &&
            put_test(&f, obx[3], obx[4]) && put_value(&f, obx[5], parts) &&
-           put(&f, RESULT_UNITS, either(component(s, obx[6], 1), component(s, obx[6], 2))) &&
-           put(&f, RESULT_REFERENCE_RANGE, obx[7]) && put_flags(&f, obx[8]) && put(&f, RESULT_STATUS, obx[11]) &&
+           put(&f, RESULT_UNITS, either_component(s, obx[6], 1, 2)) && put(&f, RESULT_REFERENCE_RANGE, obx[7]) &&
+           put_flags(&f, obx[8]) && put(&f, RESULT_STATUS, obx[11]) &&
            put_observed(&f, either(component(s, obx[14], 1), component(s, obx[19], 1))) &&
            put(&f, RESULT_OPERATOR, either(component(s, obx[16], 1), identifier(s, obx[16], 2))) &&
            put_comments(&f, following);

@@ -52,6 +52,8 @@ static bool distinct(const unsigned char *p, size_t n)
 struct hl7_separators hl7_separators_of(const unsigned char *text, size_t n)
 {
     unsigned char use[5] = {'^', '~', '\\', '&', 0};
+    if (n > 8 && memcmp(text, "MSH|^~\\&|", 9) == 0)
+        return (struct hl7_separators){'|', '^', '~', '\\', '&', 0, false};
     if (!declares(text, n))
         return (struct hl7_separators){'|', use[0], use[1], use[2], use[3], 0, false};
     unsigned char field = text[3];

@@ -42,7 +42,8 @@ static unsigned unit(const unsigned char *p, int low)
     return (unsigned)p[1 - low] << 8 | p[low];
 }
 
-static bool from_utf16(struct bytes *text, int low)
+/* *damaged: something in it is no character. */
+static bool from_utf16(struct bytes *text, int low, bool *damaged)
 {
     struct bytes out = {0};
     const unsigned char *p = text->data;
@@ -56,8 +57,10 @@ static bool from_utf16(struct bytes *text, int low)
             point = 0x10000 + ((point - 0xD800) << 10) + (unit(p + i + 2, low) - 0xDC00);
             i += 2;
         }
+        *damaged |= point >> 11 == 0x1B;
         out.len += utf8_encode(point >> 11 == 0x1B ? 0xFFFD : point, out.data + out.len);
     }
+    *damaged |= text->len % 2;
     bytes_free(text);
     *text = out;
     return true;
@@ -68,13 +71,16 @@ static bool from_utf16(struct bytes *text, int low)
 /* Whether a segment begins here that belongs to no message before it. */
 static bool begins_message(const struct hl7_split *s, size_t at)
 {
-    return hl7_begins(s->text->data + at, s->text->len - at, "MSH");
+    const unsigned char *p = s->text->data + at;
+    return at < s->text->len && *p == 'M' && hl7_begins(p, s->text->len - at, "MSH");
 }
 
 static bool begins_envelope(const struct hl7_split *s, size_t at)
 {
     const unsigned char *p = s->text->data + at;
     size_t n = s->text->len - at;
+    if (!n || (*p != 'F' && *p != 'B'))
+        return false;
     if (hl7_begins(p, n, "FHS") || hl7_begins(p, n, "BHS"))
         return true;
     return n >= 3 && (!memcmp(p, "BTS", 3) || !memcmp(p, "FTS", 3)) &&
@@ -132,6 +138,7 @@ static size_t take_segments(struct hl7_split *s)
             notes_once(&s->notes, 0, "empty-segment an empty segment was left out");
             continue;
         }
+        s->msa |= n > 3 && memcmp(p + at, "MSA", 3) == 0;
         if (to != at)
             memmove(p + to, p + at, n);
         to += n;
@@ -155,6 +162,8 @@ static void note_block(struct hl7_split *s)
         notes_once(&s->notes, 0, "vt-inside a VT in the block is data");
     if (s->utf16)
         notes_once(&s->notes, 0, "utf-16 the message came in UTF-16");
+    if (s->damaged)
+        notes_once(&s->notes, 0, "charset what is not UTF-16 was replaced or left out");
     if (s->envelope)
         notes_once(&s->notes, 0, "batch the message came in a batch envelope");
     if (s->messages > 1)
@@ -182,6 +191,7 @@ static void take_message(struct hl7_split *s, struct hl7_message *m)
     s->messages++;
     s->any = true;
     note_block(s);
+    s->msa = false;
     size_t len = take_segments(s) - start;
     *m = (struct hl7_message){
         .text = s->text->data + start,
@@ -190,6 +200,7 @@ static void take_message(struct hl7_split *s, struct hl7_message *m)
         .complete = s->at < s->text->len || (s->block.kind != HL7_TOKEN_CUT && s->block.kind != HL7_TOKEN_TOO_LONG),
         .framed = !s->block.bare,
         .utf16 = s->utf16,
+        .has_msa = s->msa,
     };
     hl7_header_read(&m->header, m->text, len);
     note_header(s, &m->header);
@@ -246,7 +257,7 @@ bool hl7_split_begin(struct hl7_split *s, struct bytes *text, const struct hl7_t
         return false;
     int low = utf16_low(text->data, text->len);
     s->utf16 = low >= 0;
-    if (s->utf16 && !from_utf16(text, low))
+    if (s->utf16 && !from_utf16(text, low, &s->damaged))
         return false;
     s->has_cr = text->len && memchr(text->data, '\r', text->len);
     return true;

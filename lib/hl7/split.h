@@ -34,6 +34,7 @@ struct hl7_message {
     bool complete;             /* its block has come to its end, or another message of the block follows */
     bool framed;               /* it came in a block with VT */
     bool utf16;                /* it came in UTF-16, and is UTF-8 now, whatever MSH-18 says */
+    bool has_msa; /* there may be an MSA segment behind its MSH */
 };
 
 struct hl7_split {
@@ -43,6 +44,8 @@ struct hl7_split {
     size_t at;                 /* where in text the next segment begins */
     unsigned char field;       /* the field separator in force */
     bool has_cr, utf16, any;
+    bool damaged; /* the text was no whole UTF-16 */
+    bool msa;                /* the message that is being made has a segment of that name */
     bool envelope;             /* there is a segment of an envelope */
     unsigned messages;         /* how many there were */
     struct notes notes;        /* of the message that is being made */

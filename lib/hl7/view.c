@@ -62,9 +62,8 @@ static bool declares(const struct hl7_view *v, size_t at)
 {
     const unsigned char *p = v->text + at;
     size_t n = v->len - at;
-    if (*p != 'M' && *p != 'F' && *p != 'B')
-        return false;
-    return (hl7_begins(p, n, "MSH") || hl7_begins(p, n, "FHS") || hl7_begins(p, n, "BHS")) &&
+    return (*p == 'M' || *p == 'F' || *p == 'B') &&
+           (hl7_begins(p, n, "MSH") || hl7_begins(p, n, "FHS") || hl7_begins(p, n, "BHS")) &&
            p[3] == v->separators.field;
 }
 
@@ -96,10 +95,12 @@ bool hl7_view_begin(struct hl7_view *v, const struct hl7_view_config *config, co
                                      config->positional ? s->field : s->escape};
     special_init(&v->special, special, sizeof special);
     v->value = (struct hl7_value){.special = &v->special, .separators = s, .charset = &v->charset};
-    hl7_results_begin(&v->results, s, &v->charset, config->specimen);
-    get_begin(&v->row);
+    if (config->format == VIEW_RESULT || config->format == VIEW_TSV || !lines)
+        hl7_results_begin(&v->results, s, &v->charset, config->specimen);
+    if (!lines)
+        get_begin(&v->row);
     if (lines && config->format == VIEW_MESSAGE)
-        hl7_header_digest(&message->header, v->digest);
+        memcpy(v->digest, hl7_header_digest(&v->message.header), sizeof v->digest);
     return !lines || config->format != VIEW_RECORD ||
            (json_member(&v->scratch, "message_id", envelope->id) && json_member(&v->scratch, "link", envelope->link));
 }
@@ -108,11 +109,17 @@ bool hl7_view_begin(struct hl7_view *v, const struct hl7_view_config *config, co
 
 static struct hl7_slice header_field(const struct hl7_view *v, size_t number)
 {
+    if (v->text == v->message.text && !v->message.header.why && !v->config->charset)
+        return v->message.header.msh[number];
     return v->msh.n ? hl7_field(v->msh, &v->separators, number) : v->msh;
 }
 
+/* Writes a string, or the beginning of one that has to be looked at closely. */
 static bool begin_string(struct hl7_view *v, struct hl7_slice text, struct bytes *out)
 {
+    unsigned char escape = v->separators.escape;
+    if (text.n <= HL7_VALUE_RUN && !(escape && text.n && memchr(text.p, escape, text.n)))
+        return json_string(out, text.p, text.n);
     if (!bytes_reserve(out, ROOM))
         return false;
     unsigned char *o = out->data + out->len;
@@ -190,6 +197,11 @@ static bool write_envelope(struct hl7_view *v, struct bytes *out)
 
 /* ---- fields ---- */
 
+static bool is_record(const struct hl7_view *v)
+{
+    return v->config->format == VIEW_RECORD;
+}
+
 enum { EMPTY_SIZE = 3 };
 
 static inline unsigned char *write_empty(unsigned char *o, size_t n)
@@ -199,54 +211,78 @@ static inline unsigned char *write_empty(unsigned char *o, size_t n)
     return o;
 }
 
-static inline unsigned char *put_string(const struct seek *seek, unsigned char *o, const unsigned char *p,
-                                        const unsigned char *stop)
+/* Writes `before`, what lies between p and stop, and a quotation mark. */
+#define PUT_STRING(seek, o, before, p, stop) PUT(seek_copy(seek, PUT(o, before), p, stop), "\"")
+
+/* Writes the list of components that begins at p, the first of which ends at *stop; then *stop is where the last one
+ * does. NULL where one of them is long, or ends with something else than a separator. */
+static inline __attribute__((always_inline)) unsigned char *plain_list(const struct hl7_view *v, struct seek *seek,
+                                                                       unsigned char *o, const unsigned char *p,
+                                                                       const unsigned char **stop,
+                                                                       const unsigned char *limit)
 {
-    return PUT(seek_copy(seek, PUT(o, "\""), p, stop), "\"");
+    o = PUT_STRING(seek, o, ",[\"", p, *stop);
+    do {
+        p = *stop + 1;
+        *stop = seek_next(seek);
+        if (*stop - p > HL7_VALUE_RUN || o >= limit)
+            return NULL;
+        o = PUT_STRING(seek, o, ",\"", p, *stop);
+    } while (**stop == v->separators.component);
+    return **stop == v->separators.field || **stop == '\r' ? PUT(o, "]") : NULL;
+}
+
+/* The end of the name that begins at p, where it is that of a segment which needs no care; else NULL. */
+static inline const unsigned char *plain_name(const struct hl7_view *v, struct seek *seek, const unsigned char *p)
+{
+    if (p == v->text + v->len || *p == 'M' || *p == 'F' || *p == 'B')
+        return NULL;
+    const unsigned char *stop = seek_next(seek);
+    return stop - p == 3 && *stop == v->separators.field ? stop : NULL;
 }
 
 /* Writes fields that are short and plain, or lists of short plain components, as nearly all of them are, from v->at on:
- * up to the end of the segment, another kind of field, or the limit. Returns whether v->at is the end of the segment.
- * Empty fields are written as they come, and taken back where nothing follows them that is written. */
+ * up to another kind of field, or the limit, or to the end of a segment; in messages only one behind which there is no
+ * plain name. Returns whether v->at is the end of the segment. Empty fields are written as they come, and taken back
+ * where nothing follows them that is written. */
 static inline __attribute__((always_inline)) bool plain_fields(struct hl7_view *v, unsigned char **out,
                                                                const unsigned char *limit, bool positional)
 {
-    const unsigned field = v->separators.field, component = v->separators.component ? v->separators.component : 256;
-    const unsigned char *p = v->text + v->at, *list = NULL;
+    const unsigned char field = v->separators.field;
+    const unsigned char *p = v->text + v->at, *segment = p, *name;
     struct seek seek = seek_from(&v->special, p, v->text + v->len);
-    unsigned char *kept = *out, *o = write_empty(kept, v->empty), *before_list = NULL;
+    unsigned char *kept = *out, *o = write_empty(kept, v->empty);
     bool ended = false;
-    while (o < limit && !ended) {
-        const unsigned char *stop = seek_next(&seek);
-        if (stop - p > HL7_VALUE_RUN)
-            break;
-        if (*stop == component) {
-            before_list = list ? before_list : o;
-            o = list ? PUT(o, ",") : PUT(o, ",[");
-            list = list ? list : p;
-            o = put_string(&seek, o, p, stop);
+    while (o < limit) {
+        const unsigned char *stop = seek_next(&seek), *begin = p;
+        if (stop == p && *stop == field) {
+            o = PUT(o, ",\"\"");
+            kept = positional ? o : kept;
             p = stop + 1;
             continue;
         }
-        ended = *stop == '\r';
-        if (*stop != field && !ended)
+        if (stop - p > HL7_VALUE_RUN)
             break;
-        o = put_string(&seek, PUT(o, ","), p, stop);
-        if (list) {
-            o = PUT(o, "]");
-            list = NULL;
-            kept = o;
-        } else if (stop > p || positional) {
-            kept = o;
-        }
-        p = stop + !ended;
+        unsigned char *behind = PUT_STRING(&seek, o, ",\"", p, stop);
+        if (*stop != field && *stop == v->separators.component && *stop)
+            behind = plain_list(v, &seek, o, p, &stop, limit);
+        if (!behind || (*stop != field && *stop != '\r'))
+            break;
+        o = behind;
+        p = stop + 1;
+        kept = stop > begin || positional ? o : kept;
+        if (*stop == field)
+            continue;
+        ended = is_record(v) || !(name = plain_name(v, &seek, p));
+        if (ended)
+            break;
+        kept = o = PUT_STRING(&seek, kept, "],[\"", p, name);
+        segment = p = name + 1;
     }
-    if (list) {
-        o = before_list;
-        p = list;
-    }
+    if (segment > v->text + v->at)
+        v->segment_end = 0;
     *out = kept;
-    v->at = (size_t)(p - v->text);
+    v->at = (size_t)(p - v->text) - ended;
     v->empty = (size_t)(o - kept) / EMPTY_SIZE;
     return ended;
 }
@@ -275,11 +311,6 @@ static struct hl7_slice field_at(struct hl7_view *v)
 static bool at_segment_end(const struct hl7_view *v)
 {
     return v->text[v->at] == '\r';
-}
-
-static bool is_record(const struct hl7_view *v)
-{
-    return v->config->format == VIEW_RECORD;
 }
 
 static unsigned char *end_segment(struct hl7_view *v, unsigned char *o)
@@ -342,18 +373,10 @@ static unsigned char *begin_segment(struct hl7_view *v, unsigned char *o)
     return v->after_segment ? PUT(o, ",[") : PUT(o, "[");
 }
 
-/* Whether the name of the segment at v->at is one of three letters that can be written as they are. */
-static bool has_plain_name(const struct hl7_view *v)
-{
-    const unsigned char *p = v->text + v->at;
-    return v->len - v->at > 3 && (p[3] == v->separators.field || p[3] == '\r') && !special_is(&v->special, p[0]) &&
-           !special_is(&v->special, p[1]) && !special_is(&v->special, p[2]);
-}
-
 /* The name of the segment, as it stands. */
 static unsigned char *write_name(struct hl7_view *v, unsigned char *o)
 {
-    bool plain = has_plain_name(v);
+    bool plain = hl7_names_segment(v->text + v->at, v->len - v->at, v->separators.field);
     if (plain) {
         *o = '"';
         memcpy(o + 1, v->text + v->at, 3);

@@ -8,15 +8,17 @@
 #include <unistd.h>
 
 enum {
-    IN_PLACE = 32 << 10,    /* bytes: a message up to this is rendered at once, without a copy */
+    IN_PLACE = 32 << 10, /* bytes: a message up to this is rendered at once, without a copy */
+    SPARES = 64,
     NO_MEMORY_MS = 100,     /* until rendering is tried again */
+    PIECE_KEPT = 512 << 10, /* bytes of storage that is kept for what is rendered next */
     PIECE_FULL = 256 << 10, /* bytes rendered and not written, past which messages wait as copies */
 };
 
 static short interest(struct loop_source *source)
 {
     const struct handover *h = (const struct handover *)source;
-    if (h->error)
+    if (h->error || h->frozen)
         return LOOP_IGNORE;
     return h->piece.len > h->piece_at || (h->unrendered && !h->render_at) ? POLLOUT : 0;
 }
@@ -64,9 +66,20 @@ void handover_open(struct handover *h, enum view_format format, uint32_t dedup, 
 
 /* ---- jobs ---- */
 
+static struct handover_job *create(struct handover *h)
+{
+    struct handover_job *job = h->spare;
+    if (!job)
+        return calloc(1, sizeof *job);
+    h->spare = job->next;
+    h->spares--;
+    *job = (struct handover_job){0};
+    return job;
+}
+
 static struct handover_job *append(struct handover *h)
 {
-    struct handover_job *job = calloc(1, sizeof *job);
+    struct handover_job *job = create(h);
     if (!job)
         return NULL;
     job->entry = LEDGER_NONE;
@@ -82,7 +95,13 @@ static void release(struct handover *h, struct handover_job *job)
 {
     h->held -= job->copy.cap;
     bytes_free(&job->copy);
-    free(job);
+    if (h->spares == SPARES) {
+        free(job);
+        return;
+    }
+    job->next = h->spare;
+    h->spare = job;
+    h->spares++;
 }
 
 /* Copies a message and its envelope into the job. */
@@ -101,6 +120,7 @@ static bool keep(struct handover *h, struct handover_job *job, const struct mess
     job->message = *m;
     job->message.text = job->copy.data;
     job->message.notes = base + m->len;
+    job->message.header = NULL; /* it is of the other text */
     job->envelope = (struct envelope){base + at[0], e->link, base + at[1], base + at[2], NULL, 0};
     h->held += job->copy.cap;
     return true;
@@ -359,7 +379,7 @@ enum verdict handover_offer(struct handover *h, const struct handover_party *par
             return offer_again(h, entry, party);
         ledger_forget(&h->ledger, entry);
     }
-    if (h->error || (h->limit && h->offered >= h->limit))
+    if (h->error || h->frozen || (h->limit && h->offered >= h->limit))
         return turn_down(h, party, m);
     entry = keyed ? enter(h, key, query, party) : LEDGER_NONE;
     if (keyed && entry == LEDGER_NONE)
@@ -440,17 +460,33 @@ static void write_piece(struct handover *h)
         h->last_byte = h->piece.data[h->piece_at - 1];
     }
     if (h->piece_at == h->piece.len) {
-        bytes_free(&h->piece);
-        h->piece_at = 0;
+        if (h->piece.cap > PIECE_KEPT)
+            bytes_free(&h->piece);
+        h->piece.len = h->piece_at = 0;
     } else if (h->piece_at >= VIEW_PIECE) {
         bytes_drop(&h->piece, h->piece_at);
         h->piece_at = 0;
     }
 }
 
+/* All that waits is later. */
+static void refuse_all(struct handover *h, int64_t now)
+{
+    while (h->first) {
+        struct handover_job *job = h->first;
+        if (h->unrendered == job)
+            h->unrendered = job->next;
+        if (job->party.owed)
+            strand(h, &job->party, &job->message, &job->envelope);
+        finish_job(h, VERDICT_LATER, now);
+    }
+}
+
 void handover_pump(struct handover *h, int64_t now)
 {
     bool moved;
+    if (h->frozen)
+        return;
     do {
         uint64_t written = h->written, produced = h->produced;
         render(h, now);
@@ -460,14 +496,14 @@ void handover_pump(struct handover *h, int64_t now)
     } while (moved && !h->error && h->unrendered);
     while (h->first && h->first != h->unrendered && h->first->end <= h->written)
         finish_job(h, VERDICT_ACCEPT, now);
-    while (h->error && h->first) {
-        struct handover_job *job = h->first;
-        if (h->unrendered == job)
-            h->unrendered = job->next;
-        if (job->party.owed)
-            strand(h, &job->party, &job->message, &job->envelope);
-        finish_job(h, VERDICT_LATER, now);
-    }
+    if (h->error)
+        refuse_all(h, now);
+}
+
+void handover_freeze(struct handover *h, int64_t now)
+{
+    h->frozen = true;
+    refuse_all(h, now);
 }
 
 bool handover_idle(const struct handover *h)
@@ -540,6 +576,11 @@ void handover_close(struct handover *h)
         struct handover_job *job = h->stranded;
         h->stranded = job->next;
         release(h, job);
+    }
+    while (h->spare) {
+        struct handover_job *job = h->spare;
+        h->spare = job->next;
+        free(job);
     }
     views_free(&h->views);
     bytes_free(&h->piece);

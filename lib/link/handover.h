@@ -50,6 +50,8 @@ struct handover {
     uint64_t produced, written; /* bytes of the stream */
     uint64_t whole;             /* bytes up to which all messages are whole; what is written past it is torn */
     struct handover_job *first, *last, *unrendered;
+    struct handover_job *spare; /* storage for jobs to come */
+    unsigned spares;
     struct handover_waiter *waiters;
     unsigned owed;                 /* how many of them are */
     struct handover_job *stranded; /* owed, and not to be handed over any more */
@@ -58,6 +60,7 @@ struct handover {
     size_t held;                   /* bytes in copies */
     size_t room;                   /* bytes that a copy may take; the owner's, set before an offer */
     int64_t render_at;             /* memory is exhausted: when rendering is tried again; 0: it is not */
+    bool frozen;                   /* nothing more is written, whatever waits */
     int error;                     /* errno of stdout's end; 0 while it works */
     struct ident ident;
     const char *rejects; /* --rejects FILE, or NULL */
@@ -94,6 +97,9 @@ void handover_acknowledged(struct handover *h, uint64_t connection, uint64_t fir
 
 /* Writes what can be written, and gives the verdicts that follow. Called at the end of each turn. */
 void handover_pump(struct handover *h, int64_t now);
+
+/* Refuses all that waits, and writes no more: what is refused must not appear all the same. */
+void handover_freeze(struct handover *h, int64_t now);
 
 /* Whether all that was offered has been decided. */
 bool handover_idle(const struct handover *h);

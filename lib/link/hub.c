@@ -96,7 +96,7 @@ static void close_connections(struct hub *hub, bool all, int64_t now)
 /* Whether nothing keeps a hub that is being stopped. */
 static bool finished(const struct hub *hub)
 {
-    return !hub->connections && handover_idle(hub->handover);
+    return !hub->connections && (hub->handover->frozen || handover_idle(hub->handover));
 }
 
 static void end(struct hub *hub)
@@ -141,6 +141,8 @@ static void check_stop(struct hub *hub, int64_t now)
     }
     if (!hub->stopping || hub->loop.stop)
         return;
+    if (now >= hub->stop_by)
+        handover_freeze(h, now);
     close_connections(hub, over || now >= hub->stop_by, now);
     if (finished(hub) || now >= hub->stop_by + (hub->connections ? CLOSE_MS : 0))
         end(hub);

@@ -7,9 +7,10 @@ static enum log_level level_of(enum astm_notice notice)
 {
     switch (notice) {
     case ASTM_NOTICE_LOST:
-    case ASTM_NOTICE_DROPPED:
     case ASTM_NOTICE_SPOILED:
     case ASTM_NOTICE_NO_MEMORY:
+        return LOG_ERROR;
+    case ASTM_NOTICE_DROPPED:
     case ASTM_NOTICE_BAD_CHECKSUM:
     case ASTM_NOTICE_MALFORMED:
     case ASTM_NOTICE_WRONG_NUMBER:

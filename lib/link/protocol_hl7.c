@@ -10,6 +10,12 @@ static enum log_level level_of(enum hl7_notice notice)
     case HL7_NOTICE_CONDITION:
     case HL7_NOTICE_COMMIT:
         return LOG_DETAIL;
+    case HL7_NOTICE_UNREADABLE:
+    case HL7_NOTICE_TOO_LONG:
+    case HL7_NOTICE_TOO_SLOW:
+    case HL7_NOTICE_NO_MEMORY:
+    case HL7_NOTICE_NOT_HANDED:
+        return LOG_ERROR;
     default:
         return LOG_EVENT;
     }
@@ -65,20 +71,13 @@ static struct message neutral(const struct hl7_message *h)
     };
 }
 
-static struct hl7_message with_header(const struct message *m)
+/* What MSH says of the message: read already, or read into `own`. */
+static struct hl7_header *header_of(const struct message *m, struct hl7_header *own)
 {
-    struct hl7_message h = {
-        .text = m->text,
-        .len = m->len,
-        .notes = m->notes,
-        .notes_len = m->notes_len,
-        .complete = m->complete,
-        .framed = m->framed,
-        .utf16 = m->utf16,
-        .offset = m->offset,
-    };
-    hl7_header_read(&h.header, h.text, h.len);
-    return h;
+    if (m->header)
+        return m->header;
+    hl7_header_read(own, m->text, m->len);
+    return own;
 }
 
 static struct delivery delivery_of(const struct hl7_event *event)
@@ -102,10 +101,12 @@ static bool next(struct machine *m, struct machine_event *event)
     struct hl7_event e;
     if (!hl7_link_next(&m->hl7, &e))
         return false;
-    if (e.kind == HL7_EVENT_MESSAGE)
+    if (e.kind == HL7_EVENT_MESSAGE) {
         *event = (struct machine_event){MACHINE_MESSAGE, .message = neutral(&e.message), .ticket = e.ticket};
-    else
+        event->message.header = &hl7_link_message(&m->hl7)->header;
+    } else {
         *event = (struct machine_event){MACHINE_DELIVERY, .delivery = delivery_of(&e)};
+    }
     return true;
 }
 
@@ -200,11 +201,11 @@ static const char *refusal(const struct link_config *config, const struct messag
 
 static bool key(const struct message *m, unsigned char bytes[16], bool *query)
 {
-    struct hl7_header h;
+    struct hl7_header own, *h = header_of(m, &own);
     *query = false;
-    if (!hl7_header_read(&h, m->text, m->len) || !h.msh[HL7_CONTROL_ID].n || hl7_header_query(&h))
+    if (h->why || !h->msh[HL7_CONTROL_ID].n || hl7_header_query(h))
         return false;
-    hl7_header_key(&h, bytes);
+    hl7_header_key(h, bytes);
     return true;
 }
 
@@ -213,7 +214,18 @@ static bool key(const struct message *m, unsigned char bytes[16], bool *query)
 static bool view_begin(struct views *v, const struct link_config *config, const struct message *m,
                        const struct envelope *envelope)
 {
-    struct hl7_message h = with_header(m);
+    struct hl7_header own;
+    const struct hl7_message h = {
+        .text = m->text,
+        .len = m->len,
+        .notes = m->notes,
+        .notes_len = m->notes_len,
+        .complete = m->complete,
+        .framed = m->framed,
+        .utf16 = m->utf16,
+        .offset = m->offset,
+        .header = *header_of(m, &own),
+    };
     return hl7_view_begin(&v->hl7, &config->hl7_view, &h, envelope);
 }
 

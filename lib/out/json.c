@@ -16,14 +16,33 @@ static size_t escape(unsigned char *o, unsigned char c)
     return 6;
 }
 
+/* Whether one of eight bytes has to be escaped. */
+static bool any_special(uint64_t x)
+{
+    const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
+    uint64_t quote = x ^ ones * '"', backslash = x ^ ones * '\\';
+    uint64_t found = ((x - ones * 0x20) & ~x) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
+    return found & high;
+}
+
 unsigned char *json_escaped(unsigned char *o, const void *text, size_t n)
 {
     const unsigned char *p = text;
-    for (size_t i = 0; i < n; i++) {
-        if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\')
-            o += escape(o, p[i]);
-        else
-            *o++ = p[i];
+    size_t i = 0;
+    uint64_t eight;
+    while (i < n) {
+        if (n - i >= 8 && (memcpy(&eight, p + i, 8), !any_special(eight))) {
+            memcpy(o, &eight, 8);
+            o += 8;
+            i += 8;
+            continue;
+        }
+        for (size_t stop = n - i < 8 ? n : i + 8; i < stop; i++) {
+            if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\')
+                o += escape(o, p[i]);
+            else
+                *o++ = p[i];
+        }
     }
     return o;
 }

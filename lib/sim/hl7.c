@@ -114,6 +114,8 @@ static void write_header(struct writer *w)
     write_field(w, 10, w->m->control_id);
     write_field(w, 11, "P");
     write_field(w, 12, writer_old(w) ? "2.3.1" : "2.5.1");
+    if (writer_old(w) && w->m->qc)
+        write_field(w, 16, "2");
     write_field(w, 18, "UNICODE UTF-8");
     write_end(w);
 }

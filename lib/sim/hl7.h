@@ -15,7 +15,8 @@ enum sim_hl7 {
  * none. */
 bool sim_hl7_parse(const char *name, enum sim_hl7 *kind);
 
-/* Appends the message, each segment ended by CR, to be acknowledged in original mode (MSH-15 and MSH-16 are empty).
+/* Appends the message, each segment ended by CR, to be acknowledged in original mode (MSH-15 is empty,
+ * MSH-16 too, or none of the standard's values).
  * Fields are where chapters 2, 3, 4 and 7 of the version have them. Delimiters and control bytes in texts are escaped
  * (\F\ \S\ \T\ \R\ \E\ \Xhh\), empty fields and components at an end left out. False when memory is exhausted; the
  * buffer is then as it was.
@@ -30,7 +31,7 @@ bool sim_hl7_parse(const char *name, enum sim_hl7 *kind);
  * new in 2.5.1, is serial number^instrument. Histograms are OBX of type ED, `^Application^Octet-stream^Base64^…` of
  * one byte a channel, behind the results of the last order; their code is "HIST-" and the name.
  *
- * Quality control has no PID, and SPM-11 is Q; 2.3.1 has no field for it and shows it in OBR-15 alone. */
+ * Quality control has no PID, and SPM-11 is Q; 2.3.1 has no field for it, and has MSH-16 2 as some analyzers do. */
 bool sim_message_hl7(const struct sim_message *m, enum sim_hl7 kind, struct bytes *out);
 
 #endif

@@ -35,10 +35,10 @@ static void make_block(struct peer *peer, uint64_t i)
 {
     struct sim_message message;
     struct bytes text = {0};
-    sim_generate(sim_profile_find("coagulation"), 1, i, &message);
+    sim_generate(sim_profile_find("molecular"), 1, i, &message);
     memset(message.control_id, '-', ID);
     message.control_id[ID] = '\0';
-    sim_message_hl7(&message, SIM_HL7_ORU_231, &text);
+    sim_message_hl7(&message, SIM_HL7_ORU_251, &text);
     hl7_block_build(&peer->block, text.data, text.len);
     peer->id = memmem(peer->block.data, peer->block.len, message.control_id, ID);
     bytes_free(&text);

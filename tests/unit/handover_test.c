@@ -231,7 +231,7 @@ static void test_big(void)
     is_int(lines(&s), MANY, "each as a line");
     ok(most <= 1 << 20, "which was never whole in memory (%zu bytes at most)", most);
     is_int(s.h.held, 0, "nothing is held any more");
-    is_int(s.h.piece.cap, 0, "nor is there a buffer");
+    ok(s.h.piece.len == 0 && s.h.piece.cap <= 512 << 10, "but a buffer for what comes next");
     finish(&s);
 }
 
@@ -333,7 +333,8 @@ static void test_query(void)
     begin(&s, VIEW_MESSAGE, 10, 0);
     is_int(handover_offer(&s.h, &one, &s.link, &m, "p"), VERDICT_WAIT, "a query waits");
     handover_pump(&s.h, 0);
-    is_int(handover_offer(&s.h, &again, &s.link, &m, "p"), VERDICT_ACCEPT, "a query whose ACK is not sent yet is known");
+    is_int(handover_offer(&s.h, &again, &s.link, &m, "p"), VERDICT_ACCEPT,
+           "a query whose ACK is not sent yet is known");
     is_int(handover_offer(&s.h, &two, &s.link, &m, "p"), VERDICT_WAIT, "but not on another connection");
     handover_pump(&s.h, 0);
     handover_acknowledged(&s.h, 2, 1, 1, false);
@@ -376,6 +377,24 @@ static void test_limit(void)
     is_int(offer(&s, "b", 100, 3, 1), VERDICT_ACCEPT, "but a repeat");
     is_int(lines(&s), 2, "exactly so many lines");
     is_int(handover_rescue(&s.h), 0, "none is lost");
+    finish(&s);
+}
+
+/* What is refused when the time is over does not appear all the same. */
+static void test_freeze(void)
+{
+    struct stage s;
+    begin(&s, VIEW_MESSAGE, 10, 0);
+    stall(&s);
+    offer(&s, "a", 100, 1, 1);
+    offer(&s, "b", 100, 2, 2);
+    handover_freeze(&s.h, 0);
+    is_int(s.verdicts, 2, "both are refused");
+    is_int(s.verdict, VERDICT_LATER, "as later");
+    is_int(offer(&s, "c", 100, 1, 3), VERDICT_LATER, "so is what comes after");
+    while (read_some(&s, SIZE_MAX))
+        handover_pump(&s.h, 0);
+    ok(!memchr(s.got.data, '{', s.got.len), "and nothing of them is written");
     finish(&s);
 }
 
@@ -536,6 +555,7 @@ int main(void)
     test_no_dedup();
     test_limit();
     test_limit_unframed();
+    test_freeze();
     test_reader_gone();
     test_disk_full();
     test_rescue();

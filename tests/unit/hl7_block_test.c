@@ -116,6 +116,11 @@ static const struct vector vectors[] = {
     {"FS at the end of the stream ends a block", TEXT(VT "A" FS), "block 0 no-cr A\n"},
     {"an FS before any other byte is data", TEXT(VT "A" FS "B" FS FS "C" END), "block 0 fs A" FS "B" FS FS "C\n"},
     {"also as the first byte", TEXT(VT FS "A" END), "block 0 fs " FS "A\n"},
+    {"in UTF-16 the second half of a character is no FS, nor a VT", TEXT(VT "\0M\0S\x04" FS "\0\r\x04" VT "\0M" END),
+     "block 0 <NUL>M<NUL>S\x04" FS "<NUL>\r\x04" VT "<NUL>M\n"},
+    {"nor is the first half, unless CR follows", TEXT(VT "M\0S\0" FS "\x20" FS "\0A\0" END),
+     "block 0 M<NUL>S<NUL>" FS "\x20" FS "<NUL>A<NUL>\n"},
+    {"also after a byte-order mark", TEXT(VT "\xFF\xFEM\0" FS "\x04" END), "block 0 \xFF\xFEM<NUL>" FS "\x04\n"},
     {"a doubled FS is data and end", TEXT(VT "A" FS FS "\r"), "block 0 fs A" FS "\n"},
 
     {"VT before MSH starts over", TEXT(VT "MSH|1\rPI" VT "MSH|2" END), "cut 0 MSH|1\rPI\nblock 9 MSH|2\n"},

@@ -243,7 +243,12 @@ static void knows_conditions(void)
                table[i].condition, "'%s' is condition %d", table[i].text, (int)table[i].condition);
 }
 
-static bool same(const char *a, const char *b, void (*digest)(const struct hl7_header *, unsigned char *))
+static void digest_of(struct hl7_header *h, unsigned char digest[16])
+{
+    memcpy(digest, hl7_header_digest(h), 16);
+}
+
+static bool same(const char *a, const char *b, void (*digest)(struct hl7_header *, unsigned char *))
 {
     unsigned char of_a[16], of_b[16];
     struct hl7_header h = header(a);
@@ -261,9 +266,9 @@ static void digests(void)
                       other_sender[] = "MSH|^~\\&|LAB|I|||2024||ORU|1|P|2.3\rPID|1\r",
                       moved[] = "MSH|^~\\&|LABH||||2024||ORU|1|P|2.3\rPID|1\r",
                       other_rest[] = "MSH|^~\\&|LAB|H|||2024||ORU|1|P|2.3\rPID|2\r";
-    ok(same(first, resent, hl7_header_digest), "the digest of a message sent again at another time is the same");
-    ok(same(first, other_id, hl7_header_digest), "the control id has no part in the digest");
-    ok(!same(first, other_rest, hl7_header_digest), "what follows MSH has");
+    ok(same(first, resent, digest_of), "the digest of a message sent again at another time is the same");
+    ok(same(first, other_id, digest_of), "the control id has no part in the digest");
+    ok(!same(first, other_rest, digest_of), "what follows MSH has");
     ok(same(first, resent, hl7_header_key), "the key of a message sent again is the same");
     ok(!same(first, other_id, hl7_header_key), "another control id makes another key");
     ok(!same(first, other_sender, hl7_header_key), "another sender does");

@@ -121,7 +121,7 @@ static const struct vector vectors[] = {
     {"half a character at its end is lost",
      TEXT("\0M\0S\0H\0|\0^\0~\0\\\0&\0|\0|\0|\0|\0|\0|\0|\0O\0R\0U\0|\0"
           "1\0\r\xD8\x3D\0"),
-     "1 utf-16: MSH|^~\\&|||||||ORU|1/\xEF\xBF\xBD/\n"},
+     "1 utf-16 charset: MSH|^~\\&|||||||ORU|1/\xEF\xBF\xBD/\n"},
     {"a byte-order mark alone is an empty block", TEXT("\xFF\xFE"), "[the block is empty] utf-16: \n"},
 };
 

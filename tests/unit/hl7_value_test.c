@@ -85,6 +85,7 @@ static void write_value(const struct hl7_separators *s, enum hl7_shape shape, bo
     while (v.open)
         o = hl7_value_more(&v, o, o + step);
     out->len = (size_t)(o - out->data);
+    hl7_charset_close(&charset);
     free(copy);
 }
 

@@ -154,7 +154,7 @@ static bool takes_header(struct cursor *c)
                   : oul  ? "OUL_R22"
                          : "ORU_R01"},
                  {10, 1, c->m->control_id}, {11, 1, "P"}, {12, 1, old(c) ? "2.3.1" : "2.5.1"},
-                 {18, 1, "UNICODE UTF-8"});
+                 {16, 1, old(c) && c->m->qc ? "2" : ""}, {18, 1, "UNICODE UTF-8"});
 }
 
 static bool takes_patient(struct cursor *c)
