@@ -110,7 +110,8 @@ static bool drain(struct hl7_reader *r)
 {
     struct hl7_token token;
     size_t taken = hl7_reader_push(r, r->rest, r->rest_len);
-    r->rest += taken;
+    if (taken)
+        r->rest += taken;
     r->rest_len -= taken;
     while (!r->open && r->ended) {
         hl7_block_eof(&r->blocks, &token);

@@ -101,6 +101,11 @@ static size_t segment_end(struct hl7_split *s)
 {
     unsigned char *p = s->text->data;
     size_t n = s->text->len, at = s->at;
+    if (!s->has_lf && s->end != HL7_END_LF) {
+        const unsigned char *cr = memchr(p + at, '\r', n - at);
+        s->at = cr ? (size_t)(cr - p) + 1 : n;
+        return s->at - (cr != NULL);
+    }
     for (at += scan_line_end(p + at, n - at); at < n; at++, at += scan_line_end(p + at, n - at)) {
         bool lf = p[at] == '\n', crlf = !lf && at + 1 < n && p[at + 1] == '\n';
         if (lf ? lf_ends(s, at) : crlf || s->end != HL7_END_LF) {
@@ -260,6 +265,7 @@ bool hl7_split_begin(struct hl7_split *s, struct bytes *text, const struct hl7_t
     if (s->utf16 && !from_utf16(text, low, &s->damaged))
         return false;
     s->has_cr = text->len && memchr(text->data, '\r', text->len);
+    s->has_lf = text->len && memchr(text->data, '\n', text->len);
     return true;
 }
 

@@ -43,7 +43,7 @@ struct hl7_split {
     struct hl7_token block;    /* what it came in; its text is not used */
     size_t at;                 /* where in text the next segment begins */
     unsigned char field;       /* the field separator in force */
-    bool has_cr, utf16, any;
+    bool has_cr, has_lf, utf16, any;
     bool damaged; /* the text was no whole UTF-16 */
     bool msa;                /* the message that is being made has a segment of that name */
     bool envelope;             /* there is a segment of an envelope */

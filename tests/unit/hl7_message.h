@@ -47,7 +47,8 @@ static inline bool render(const struct hl7_view_config *config, const struct env
             bytes_puts(&piece, "{");
         progress = hl7_view_more(&view, &piece);
         small = small && piece.len - before <= 2 * VIEW_PIECE && piece.cap <= before + 8 * VIEW_PIECE;
-        bytes_append(out, piece.data + before, piece.len - before);
+        if (piece.len > before)
+            bytes_append(out, piece.data + before, piece.len - before);
     } while (progress == VIEW_GOES_ON);
     if (progress != VIEW_DONE)
         abort();
