@@ -1,7 +1,7 @@
 # instlink, with GNU make. `make help` lists what can be made; a variant (another compiler, a sanitizer) has a build
 # folder of its own.
 VERSION := 0.1.0
-PROGRAMS := astm-decode astm-listen hl7-decode hl7-listen instsim mllp-frame
+PROGRAMS := astm-decode astm-listen hl7-decode hl7-listen inst-listen instsim mllp-frame
 
 VARIANT := $(filter-out cc gcc,$(notdir $(firstword $(CC))))
 BUILD ?= build$(addprefix /,$(VARIANT))
@@ -121,7 +121,7 @@ run-fuzzers: $(FUZZERS)
 	done
 endif
 
-bench: all $(BENCHES)  ## how fast, as ratios to other programs of this machine
+bench: all $(BENCHES) $(PEERS)  ## how fast, as ratios to other programs of this machine
 	@tests/bench/run $(BUILD)
 
 # What install writes, below $(DESTDIR)$(PREFIX); uninstall removes exactly this.

@@ -19,14 +19,15 @@ static const char help[] = "usage: instsim astm|hl7 [OPTION ...] ENDPOINT [FILE 
                            "after the answer to the one before has come and been checked: MSA-2, code, time. What\n"
                            "the other side sends is acknowledged and printed on stdout.\n"
                            "\n"
-                           "ENDPOINT is HOST:PORT or dial:HOST:PORT, listen:HOST:PORT, unix:PATH, fd:N, or - to\n"
-                           "print the messages instead of sending them.\n"
+                           "ENDPOINT is HOST:PORT or dial:HOST:PORT, listen:HOST:PORT, serial:DEVICE,SPEED,8N1,\n"
+                           "unix:PATH, fd:N, or - to print the messages instead of sending them.\n"
                            "\n"
                            "      --profile NAME      chemistry, hematology, coagulation, urinalysis, immunoassay,\n"
                            "                          bloodgas or molecular\n"
                            "      --seed S            same seed, same bytes (1)\n"
                            "  -c, --count N           how many messages (1; of files: each once)\n"
                            "      --attempts N        how often a message is tried before it is given up (5)\n"
+                           "      --connect-timeout T a dial takes at most so long (10 s)\n"
                            "      --retry MIN,FACTOR,MAX  waits between dials (5,1.5,600)\n"
                            "      --max-retries N     give the dial up after N retries (never)\n"
                            "  -o, --output FORMAT     of what comes back: message (default), record, result, tsv,\n"
@@ -68,6 +69,7 @@ struct simulation {
     struct program program;
     struct hub_config hub_config;
     struct link_options link;
+    struct endpoint endpoint;
     struct hub hub;
     struct handover handover;
     struct loop_source pacer; /* when the message that is due may be sent */
@@ -296,9 +298,25 @@ static int summary(const struct simulation *s, int status)
     return unsent || s->given_up ? STATUS_DEFECTIVE : STATUS_DONE;
 }
 
+static bool open_endpoint(struct simulation *s, const char *text)
+{
+    struct hub_failure failure = {HUB_USAGE, ""};
+    const char *wrong;
+    if (!endpoint_parse(text, false, &s->endpoint, &wrong))
+        snprintf(failure.why, sizeof failure.why, "'%s' is no endpoint: %s", text, wrong);
+    else if (link_open(&s->hub, &s->link.config, &s->endpoint, &failure))
+        return true;
+    s->status = link_status(&failure);
+    if (s->status == STATUS_USAGE)
+        program_usage(&s->program, "%s", failure.why);
+    else
+        log_line(LOG_ERROR, "%s", failure.why);
+    return false;
+}
+
 static int run(struct simulation *s, const char *endpoint)
 {
-    struct hub_hooks hooks = {s, on_up, on_down, on_done};
+    struct hub_hooks hooks = {.context = s, .up = on_up, .down = on_down, .done = on_done};
     handover_open(&s->handover, s->link.config.astm_view.format, DEDUP, 0);
     s->pacer =
         (struct loop_source){.fd = -1, .interest = pacer_interest, .deadline = pacer_deadline, .tick = pacer_tick};
@@ -307,7 +325,7 @@ static int run(struct simulation *s, const char *endpoint)
     if (!hub_open(&s->hub, &s->hub_config, &hooks, &s->handover)) {
         log_line(LOG_ERROR, "signals: %s", strerror(errno));
         s->status = STATUS_SYSTEM;
-    } else if (add_endpoint(&s->hub, &s->program, endpoint, &s->link.config, false, &s->status)) {
+    } else if (open_endpoint(s, endpoint)) {
         loop_add(&s->hub.loop, &s->pacer);
         s->status = summary(s, run_hub(&s->hub, s->ready_fd));
     }
@@ -318,7 +336,7 @@ static int run(struct simulation *s, const char *endpoint)
 
 /* ---- options ---- */
 
-enum { PROFILE = 256, SEED, ATTEMPTS, TYPE, RETRY, MAX_RETRIES };
+enum { PROFILE = 256, SEED, ATTEMPTS, TYPE };
 
 static const struct option options[] = {
     {"profile", required_argument, NULL, PROFILE},
@@ -326,8 +344,6 @@ static const struct option options[] = {
     {"count", required_argument, NULL, 'c'},
     {"attempts", required_argument, NULL, ATTEMPTS},
     {"type", required_argument, NULL, TYPE},
-    {"retry", required_argument, NULL, RETRY},
-    {"max-retries", required_argument, NULL, MAX_RETRIES},
     {"output", required_argument, NULL, 'o'},
     {"name", required_argument, NULL, 'n'},
     {"ready-fd", required_argument, NULL, 'R'},
@@ -372,10 +388,6 @@ static bool take_option(struct simulation *s, int option)
         return option_from_1(p, "--attempts", optarg, &s->attempts, &s->status);
     case TYPE:
         return option_type(s);
-    case RETRY:
-        return option_retry(p, optarg, &s->hub_config, &s->status);
-    case MAX_RETRIES:
-        return option_count(p, "--max-retries", optarg, &s->hub_config.max_retries, &s->status);
     case 'o':
         return option_format(p, optarg, &s->link.config.astm_view.format, &s->status);
     case 'n':

@@ -60,6 +60,61 @@ static bool take_max_message(struct link_options *o, const char *value)
     return true;
 }
 
+static bool take_connect_timeout(struct link_options *o, const char *value)
+{
+    return take_time(o, value, &o->config.connect_ms);
+}
+
+static bool take_retry(struct link_options *o, const char *value)
+{
+    char copy[96], *factor, *max;
+    int64_t thousandths;
+    struct link_config *c = &o->config;
+    snprintf(copy, sizeof copy, "%s", value);
+    factor = strchr(copy, ',');
+    max = factor ? strchr(factor + 1, ',') : NULL;
+    if (max) {
+        *factor++ = 0;
+        *max++ = 0;
+        /* the factor is a decimal number, which a time in seconds is as well */
+        if (parse_duration_ms(copy, &c->retry_min_ms) && parse_duration_ms(factor, &thousandths) &&
+            thousandths >= 1000 && parse_duration_ms(max, &c->retry_max_ms) && c->retry_min_ms > 0 &&
+            c->retry_max_ms >= c->retry_min_ms) {
+            c->retry_factor = (double)thousandths / 1000;
+            return true;
+        }
+    }
+    return refuse(o, "'%s' is not MIN,FACTOR,MAX, as in 5,1.5,600", value);
+}
+
+static bool take_max_retries(struct link_options *o, const char *value)
+{
+    return parse_count(value, &o->config.max_retries) || refuse(o, "'%s' is no number", value);
+}
+
+static bool take_allow(struct link_options *o, const char *value)
+{
+    const char *wrong;
+    return allow_add(&o->config.allow, value, &wrong) ||
+           refuse(o, "'%.*s' is no network, as in 10.0.0.0/8 or 2001:db8::/32, or there are more than %d",
+                  (int)strcspn(wrong, ","), wrong, ALLOW_MAX);
+}
+
+static bool take_max_per_peer(struct link_options *o, const char *value)
+{
+    uint64_t number;
+    if (!parse_count(value, &number) || !number || number > 1 << 20)
+        return refuse(o, "'%s' is no number from 1 to %d", value, 1 << 20);
+    o->config.max_per_peer = (size_t)number;
+    return true;
+}
+
+static bool take_replace(struct link_options *o, const char *value)
+{
+    (void)value;
+    return o->config.replace = true;
+}
+
 /* ---- ASTM ---- */
 
 static bool take_checksum(struct link_options *o, const char *value)
@@ -205,6 +260,12 @@ static const struct {
     {"message-timeout", LINK_ASTM | LINK_HL7 | LINK_RECEIVES, false, take_message_timeout},
     {"idle-timeout", LINK_ASTM | LINK_HL7 | LINK_RECEIVES, false, take_idle_timeout},
     {"max-message", LINK_ASTM | LINK_HL7 | LINK_RECEIVES, false, take_max_message},
+    {"connect-timeout", LINK_ASTM | LINK_HL7 | LINK_SENDS | LINK_RECEIVES, false, take_connect_timeout},
+    {"retry", LINK_ASTM | LINK_HL7 | LINK_SENDS | LINK_RECEIVES, false, take_retry},
+    {"max-retries", LINK_ASTM | LINK_HL7 | LINK_SENDS | LINK_RECEIVES, false, take_max_retries},
+    {"allow", LINK_ASTM | LINK_HL7 | LINK_RECEIVES, false, take_allow},
+    {"max-connections-per-peer", LINK_ASTM | LINK_HL7 | LINK_RECEIVES, false, take_max_per_peer},
+    {"replace", LINK_ASTM | LINK_HL7 | LINK_RECEIVES, true, take_replace},
     {"checksum", LINK_ASTM | LINK_RECEIVES, false, take_checksum},
     {"checksum", LINK_ASTM | LINK_SENDS, false, take_sent_checksum},
     {"frame-numbers", LINK_ASTM | LINK_RECEIVES, false, take_frame_numbers},
@@ -230,9 +291,13 @@ void link_options_init(struct link_options *o, const struct protocol *protocol, 
 
 bool link_option_take(struct link_options *o, const char *name, const char *value)
 {
-    for (size_t i = 0; i < OPTIONS; i++)
-        if (table[i].fields & o->side && strcmp(table[i].name, name) == 0)
-            return table[i].take(o, value);
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (!(table[i].fields & o->side) || strcmp(table[i].name, name) != 0)
+            continue;
+        if (table[i].flag != !value)
+            return refuse(o, table[i].flag ? "it has no value" : "it needs a value");
+        return table[i].take(o, value);
+    }
     return refuse(o, "there is no such option");
 }
 
@@ -251,6 +316,15 @@ void link_options_list(struct option *list, size_t n, unsigned protocols, unsign
             list[n++] =
                 (struct option){table[i].name, table[i].flag ? no_argument : required_argument, NULL, LINK_OPTION};
     list[n] = (struct option){0};
+}
+
+const struct protocol *link_protocol(const char *name)
+{
+    static const struct protocol *const all[] = {&protocol_astm, &protocol_hl7, &protocol_auto};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(all[i]->name, name) == 0)
+            return all[i];
+    return NULL;
 }
 
 void link_options_free(struct link_options *o)

@@ -43,6 +43,9 @@ enum {
  * LINK_OPTIONS_MAX more than its n, and ends the list. */
 void link_options_list(struct option *list, size_t n, unsigned protocols, unsigned side);
 
+/* The protocol of that name: astm, hl7 or auto. NULL: there is none. */
+const struct protocol *link_protocol(const char *name);
+
 void link_options_free(struct link_options *o);
 
 #endif

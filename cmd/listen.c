@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "base/option.h"
+#include "link/metrics.h"
+#include "link/notify.h"
 #include "status.h"
 
 #include <errno.h>
@@ -13,39 +15,48 @@
 
 enum { INHERITED_MAX = 1024 };
 
-enum { GET = 256, POSITIONAL, MAX_BUFFER, MAX_CONNECTIONS, CONNECT_TIMEOUT, RETRY, MAX_RETRIES, DEDUP, REJECTS };
+enum { GET = 256, POSITIONAL, MAX_BUFFER, MAX_CONNECTIONS, DEDUP, LOG, METRICS, REJECTS, LINKS, PROTOCOL };
 
+/* Options of every listener, of those that receive ASTM, and of the one with a links file. */
 static const struct option options[] = {
     {"output", required_argument, NULL, 'o'},
-    {"get", required_argument, NULL, GET},
     {"positional", no_argument, NULL, POSITIONAL},
     {"name", required_argument, NULL, 'n'},
     {"count", required_argument, NULL, 'c'},
     {"ready-fd", required_argument, NULL, 'R'},
     {"max-buffer", required_argument, NULL, MAX_BUFFER},
     {"max-connections", required_argument, NULL, MAX_CONNECTIONS},
-    {"connect-timeout", required_argument, NULL, CONNECT_TIMEOUT},
-    {"retry", required_argument, NULL, RETRY},
-    {"max-retries", required_argument, NULL, MAX_RETRIES},
     {"dedup", required_argument, NULL, DEDUP},
+    {"log", required_argument, NULL, LOG},
+    {"metrics", required_argument, NULL, METRICS},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
-    {"rejects", required_argument, NULL, REJECTS}, /* the last: for protocols that acknowledge before the hand-over */
+};
+static const struct option get_option = {"get", required_argument, NULL, GET};
+static const struct option rejects_option = {"rejects", required_argument, NULL, REJECTS};
+static const struct option links_options[] = {
+    {"links", required_argument, NULL, 'f'},
+    {"protocol", required_argument, NULL, PROTOCOL},
 };
 
-enum { OPTIONS = sizeof options / sizeof *options };
+enum { OPTIONS = sizeof options / sizeof *options, OPTIONS_MAX = OPTIONS + 4 + LINK_OPTIONS_MAX };
 
 void listener_init(struct listener *l, const char *name, const char *help, const struct protocol *protocol)
 {
     *l = (struct listener){
         .program = {.name = name, .help = help},
         .hub = hub_defaults(),
+        .common = {.protocol = protocol},
+        .protocols = protocol == &protocol_astm  ? LINK_ASTM
+                     : protocol == &protocol_hl7 ? LINK_HL7
+                                                 : LINK_ASTM | LINK_HL7,
         .dedup = 1000,
         .ready_fd = -1,
     };
-    link_options_init(&l->link, protocol, LINK_RECEIVES, ASTM_HOST);
+    l->links.common = &l->common;
+    link_options_init(&l->scratch, protocol, LINK_RECEIVES, ASTM_HOST);
 }
 
 /* ---- option values ---- */
@@ -59,28 +70,6 @@ bool option_link(const struct program *program, struct link_options *link, const
         program_usage(program, "--%s: %s", name, link->wrong);
     else
         log_line(LOG_ERROR, "--%s: %s", name, link->wrong);
-    return false;
-}
-
-bool option_retry(const struct program *program, const char *text, struct hub_config *config, int *status)
-{
-    char copy[96], *factor, *max;
-    int64_t thousandths;
-    snprintf(copy, sizeof copy, "%s", text);
-    factor = strchr(copy, ',');
-    max = factor ? strchr(factor + 1, ',') : NULL;
-    if (max) {
-        *factor++ = 0;
-        *max++ = 0;
-        /* the factor is a decimal number, which a time in seconds is as well */
-        if (parse_duration_ms(copy, &config->retry_min_ms) && parse_duration_ms(factor, &thousandths) &&
-            thousandths >= 1000 && parse_duration_ms(max, &config->retry_max_ms) && config->retry_min_ms > 0 &&
-            config->retry_max_ms >= config->retry_min_ms) {
-            config->retry_factor = (double)thousandths / 1000;
-            return true;
-        }
-    }
-    *status = program_usage(program, "--retry: '%s' is not MIN,FACTOR,MAX, as in 5,1.5,600", text);
     return false;
 }
 
@@ -117,13 +106,32 @@ bool option_ready_fd(const struct program *program, const char *text, int *fd, i
 
 static bool option_get(struct listener *l)
 {
-    const struct protocol *protocol = l->link.config.protocol;
-    const char *wrong = get_parse(&l->get, protocol == &protocol_hl7 ? &hl7_get_names : &astm_get_names, optarg);
-    l->get_text = optarg;
+    bool hl7 = l->common.protocol == &protocol_hl7;
+    const char *wrong = get_parse(&l->get, hl7 ? &hl7_get_names : &astm_get_names, optarg);
+    l->common.get = &l->get;
     if (wrong)
         l->status = program_usage(&l->program, "--get: '%.*s' is no path like %s", (int)strcspn(wrong, ","), wrong,
-                                  protocol == &protocol_hl7 ? "PID-3.1 or OBX-5[2].1.1" : "P.6.1 or R.4");
+                                  hl7 ? "PID-3.1 or OBX-5[2].1.1" : "P.6.1 or R.4");
     return !wrong;
+}
+
+static bool option_log(struct listener *l)
+{
+    bool json = strcmp(optarg, "json") == 0;
+    log_as_json(json);
+    if (json || strcmp(optarg, "text") == 0)
+        return true;
+    l->status = program_usage(&l->program, "--log: '%s' is neither text nor json", optarg);
+    return false;
+}
+
+static bool option_protocol(struct listener *l)
+{
+    l->common.protocol = link_protocol(optarg);
+    if (l->common.protocol)
+        return true;
+    l->status = program_usage(&l->program, "--protocol: '%s' is none of astm, hl7, auto", optarg);
+    return false;
 }
 
 /* Takes one option of a listener's own. False: exit with l->status. */
@@ -133,11 +141,11 @@ static bool take_option(struct listener *l, int option)
     struct hub_config *hub = &l->hub;
     switch (option) {
     case 'o':
-        return option_format(p, optarg, &l->format, &l->status);
+        return option_format(p, optarg, &l->common.format, &l->status);
     case GET:
         return option_get(l);
     case POSITIONAL:
-        return l->link.config.astm_view.positional = l->link.config.hl7_view.positional = true;
+        return l->common.positional = true;
     case 'n':
         l->name = optarg;
         return true;
@@ -149,96 +157,82 @@ static bool take_option(struct listener *l, int option)
         return option_size(p, "--max-buffer", optarg, &hub->max_buffer, &l->status);
     case MAX_CONNECTIONS:
         return option_connections(l);
-    case CONNECT_TIMEOUT:
-        return option_duration(p, "--connect-timeout", optarg, &hub->connect_ms, &l->status);
-    case RETRY:
-        return option_retry(p, optarg, hub, &l->status);
-    case MAX_RETRIES:
-        return option_count(p, "--max-retries", optarg, &hub->max_retries, &l->status);
     case DEDUP:
         return option_number(l, "--dedup", 1 << 20, &l->dedup);
+    case LOG:
+        return option_log(l);
+    case METRICS:
+        hub->metrics = optarg;
+        return true;
+    case 'f':
+        l->links.file = optarg;
+        return true;
+    case PROTOCOL:
+        return option_protocol(l);
     default:
         l->rejects = optarg;
         return true;
     }
 }
 
-/* Chosen fields come instead of the format. */
-static void settle_format(struct listener *l)
+/* Takes an option of all links: tries it, and keeps it for each of them. */
+static bool take_link_option(struct listener *l, const char *name)
 {
-    struct link_config *link = &l->link.config;
-    if (l->get_text) {
-        l->format = VIEW_TEXT;
-        link->get = link->hl7_view.get = &l->get;
+    struct links_common *common = &l->common;
+    if (!option_link(&l->program, &l->scratch, name, &l->status))
+        return false;
+    if (common->given_n == sizeof common->given / sizeof *common->given) {
+        l->status = program_usage(&l->program, "there are too many options");
+        return false;
     }
-    link->astm_view.format = link->hl7_view.format = l->format;
-    link->wire = l->format == VIEW_FRAME;
+    common->given[common->given_n].name = name;
+    common->given[common->given_n++].value = optarg;
+    return true;
+}
+
+static void list_options(const struct listener *l, struct option *list)
+{
+    size_t n = OPTIONS;
+    memcpy(list, options, sizeof options);
+    if (l->protocols != (LINK_ASTM | LINK_HL7)) {
+        list[n++] = get_option;
+    } else {
+        list[n++] = links_options[0];
+        list[n++] = links_options[1];
+    }
+    if (l->protocols & LINK_ASTM)
+        list[n++] = rejects_option;
+    link_options_list(list, n, l->protocols, LINK_RECEIVES);
 }
 
 bool listener_options(struct listener *l, int argc, char **argv)
 {
-    struct option list[OPTIONS + LINK_OPTIONS_MAX];
-    unsigned protocol = l->link.config.protocol == &protocol_hl7 ? LINK_HL7 : LINK_ASTM;
+    static struct option list[OPTIONS_MAX];
     int option, index;
-    memcpy(list, options, sizeof options);
-    link_options_list(list, protocol == LINK_ASTM ? OPTIONS : OPTIONS - 1, protocol, LINK_RECEIVES);
+    list_options(l, list);
     log_open(l->program.name, LOG_EVENT, false);
-    while ((option = getopt_long(argc, argv, "o:n:c:R:qvhV", list, &index)) != -1) {
+    const char *letters = l->protocols == (LINK_ASTM | LINK_HL7) ? "o:n:c:R:f:qvhV" : "o:n:c:R:qvhV";
+    while ((option = getopt_long(argc, argv, letters, list, &index)) != -1) {
         enum option_result result = program_option(&l->program, option, &l->status);
         bool fine = result == OPTION_TAKEN;
         if (result == OPTION_UNKNOWN)
-            fine = option == LINK_OPTION ? option_link(&l->program, &l->link, list[index].name, &l->status)
-                                         : take_option(l, option);
+            fine = option == LINK_OPTION ? take_link_option(l, list[index].name) : take_option(l, option);
         if (!fine)
             return false;
     }
-    settle_format(l);
+    if (l->common.get)
+        l->common.format = VIEW_TEXT;
     log_open(l->program.name, (enum log_level)(LOG_EVENT + l->program.verbosity), false);
     return true;
 }
 
 /* ---- running ---- */
 
-/* Whether that descriptor is the same as stdout. */
-static bool is_stdout(int fd)
-{
-    struct stat one, other;
-    return fd >= 0 && fstat(fd, &one) == 0 && fstat(STDOUT_FILENO, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
-}
-
-bool add_endpoint(struct hub *hub, const struct program *program, const char *text, const struct link_config *link,
-                  bool listener, int *status)
-{
-    static const int statuses[] = {
-        [HUB_USAGE] = STATUS_USAGE,
-        [HUB_UNREACHABLE] = STATUS_UNREACHABLE,
-        [HUB_NO_SUCH_ADDRESS] = STATUS_UNREACHABLE,
-        [HUB_NOT_PERMITTED] = STATUS_NOT_PERMITTED,
-        [HUB_SYSTEM] = STATUS_SYSTEM,
-    };
-    struct endpoint endpoint;
-    struct hub_failure failure;
-    const char *wrong;
-    if (!endpoint_parse(text, listener, &endpoint, &wrong)) {
-        *status = program_usage(program, "'%s' is no endpoint: %s", text, wrong);
-        return false;
-    }
-    if (is_stdout(endpoint.fd)) {
-        *status = program_usage(program, "%s is the link and stdout at once: records and answers would mix", text);
-        return false;
-    }
-    if (hub_add(hub, &endpoint, link, &failure))
-        return true;
-    log_line(LOG_ERROR, "%s", failure.why);
-    *status = statuses[failure.error];
-    return false;
-}
-
 int run_hub(struct hub *hub, int ready_fd)
 {
     if (ready_fd >= 0)
         hub_announce(hub, ready_fd);
+    notify_service("READY=1");
     switch (hub_run(hub)) {
     case HUB_GIVEN_UP:
         return STATUS_UNREACHABLE;
@@ -269,41 +263,42 @@ bool standard_open(int *status)
     return false;
 }
 
-/* How many sockets the service manager has passed, from descriptor 3 on. */
-static int inherited_sockets(void)
+/* The sockets that were inherited, as endpoints, and what the service manager calls them. */
+struct inherited {
+    int n;
+    char *endpoints[INHERITED_MAX];
+    const char *names[INHERITED_MAX]; /* NULL: as the endpoint */
+};
+
+static void name_sockets(struct inherited *i, char *names)
 {
-    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+    static char texts[INHERITED_MAX][16];
+    for (int at = 0; at < i->n; at++) {
+        snprintf(texts[at], sizeof texts[at], "fd:%d", 3 + at);
+        i->endpoints[at] = texts[at];
+        char *end = names ? names + strcspn(names, ":") : NULL;
+        bool more = end && *end;
+        if (end)
+            *end = 0;
+        i->names[at] = names && *names ? names : NULL;
+        names = more ? end + 1 : NULL;
+    }
+}
+
+/* The sockets that the service manager has passed, from descriptor 3 on. */
+static void take_inherited(struct inherited *i)
+{
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+    static char copy[4096];
     uint64_t number;
-    int n = 0;
-    if (pid && fds && parse_count(pid, &number) && number == (uint64_t)getpid() &&
-        !parse_int_range(fds, 1, INHERITED_MAX, &n))
-        n = 0;
+    if (!pid || !fds || !parse_count(pid, &number) || number != (uint64_t)getpid() ||
+        !parse_int_range(fds, 1, INHERITED_MAX, &i->n))
+        i->n = 0;
+    snprintf(copy, sizeof copy, "%s", names ? names : "");
+    name_sockets(i, *copy ? copy : NULL);
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
-    return n;
-}
-
-/* A link for each endpoint; it is called after that unless -n says otherwise. */
-static bool add_all(struct listener *l, struct hub *hub, struct link_config *links, char **endpoints, int n)
-{
-    for (int i = 0; i < n; i++) {
-        links[i] = l->link.config;
-        links[i].name = l->name ? l->name : endpoints[i];
-        if (!add_endpoint(hub, &l->program, endpoints[i], &links[i], true, &l->status))
-            return false;
-    }
-    return true;
-}
-
-/* The endpoints that stand for inherited sockets. */
-static void name_inherited(char **endpoints, int n)
-{
-    static char texts[INHERITED_MAX][16];
-    for (int i = 0; i < n; i++) {
-        snprintf(texts[i], sizeof texts[i], "fd:%d", 3 + i);
-        endpoints[i] = texts[i];
-    }
 }
 
 /* The rejects file has to be there when it is needed. */
@@ -321,44 +316,85 @@ static bool rejects_open(struct listener *l)
 
 static bool usage_fits(struct listener *l, int n)
 {
-    if (!n)
+    if (!n && !l->links.file)
         l->status = program_usage(&l->program, "no endpoint; try a port, as in '%s 4000'", l->program.name);
-    else if (l->name && n > 1)
-        l->status = program_usage(&l->program, "--name is for one endpoint; there are several");
-    return n && (!l->name || n == 1);
+    else if (l->name && n != 1)
+        l->status = program_usage(&l->program, "--name is for one endpoint; there are %s", n ? "several" : "none");
+    return !l->status;
 }
 
-static void listen_and_print(struct listener *l, char **endpoints, int n)
+static bool add_links(struct listener *l, char **endpoints, const char *const *names, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!links_add(&l->links, l->name ? l->name : names && names[i] ? names[i] : endpoints[i], endpoints[i]))
+            return false;
+    return !l->links.file || links_read(&l->links);
+}
+
+static void on_reload(void *context, int64_t now)
+{
+    struct listener *l = context;
+    notify_service("RELOADING=1");
+    links_reload(&l->links, l->running, now);
+    notify_service("READY=1");
+}
+
+static void on_retired(void *context, const struct link_config *config)
+{
+    links_forget(&((struct listener *)context)->links, config);
+}
+
+/* Says what is wrong with a link, and how to exit. */
+static void complain(struct listener *l)
+{
+    l->status = l->links.status;
+    if (l->status == STATUS_USAGE)
+        program_usage(&l->program, "%s", l->links.wrong);
+    else
+        log_line(LOG_ERROR, "%s", l->links.wrong);
+}
+
+static void listen_and_print(struct listener *l)
 {
     static struct hub hub;
     static struct handover handover;
-    struct link_config *links = calloc((size_t)n, sizeof *links);
-    handover_open(&handover, l->format, (uint32_t)l->dedup, l->count);
+    const struct hub_hooks hooks = {.context = l, .reload = l->links.file ? on_reload : NULL, .retired = on_retired};
+    handover_open(&handover, l->common.format, (uint32_t)l->dedup, l->count);
     handover.rejects = l->rejects;
-    if (!links || !hub_open(&hub, &l->hub, NULL, &handover)) {
+    l->running = &hub;
+    if (!hub_open(&hub, &l->hub, &hooks, &handover)) {
         log_line(LOG_ERROR, "signals: %s", strerror(errno));
         l->status = STATUS_SYSTEM;
-    } else if (add_all(l, &hub, links, endpoints, n)) {
+    } else if (!links_open(&l->links, &hub)) {
+        complain(l);
+    } else if (l->hub.metrics && !metrics_write(hub.links, l->hub.metrics, &hub.metrics)) {
+        l->status = STATUS_CANNOT_CREATE;
+    } else {
         l->status = run_hub(&hub, l->ready_fd);
     }
     hub_close(&hub);
     handover_close(&handover);
-    free(links);
     if (log_dropped())
         log_line(LOG_ERROR, "%llu lines of this log were dropped: nobody read them", (unsigned long long)log_dropped());
 }
 
 int listener_run(struct listener *l, char **endpoints, int n)
 {
-    static char *inherited[INHERITED_MAX];
-    int sockets = inherited_sockets();
-    if (!n) {
-        n = sockets;
-        endpoints = inherited;
-        name_inherited(inherited, n);
+    static struct inherited inherited;
+    const char *const *names = NULL;
+    take_inherited(&inherited);
+    if (!n && !l->links.file) {
+        n = inherited.n;
+        endpoints = inherited.endpoints;
+        names = inherited.names;
     }
-    if (usage_fits(l, n) && standard_open(&l->status) && rejects_open(l))
-        listen_and_print(l, endpoints, n);
-    link_options_free(&l->link);
+    if (usage_fits(l, n) && standard_open(&l->status) && rejects_open(l)) {
+        if (add_links(l, endpoints, names, n))
+            listen_and_print(l);
+        else
+            complain(l);
+    }
+    links_free(&l->links);
+    link_options_free(&l->scratch);
     return l->status;
 }

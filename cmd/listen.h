@@ -3,25 +3,27 @@
 #define INSTLINK_LISTEN_H
 
 #include "link/hub.h"
-#include "link_options.h"
+#include "links.h"
 
 /* All that a listener's command line says. */
 struct listener {
     struct program program;
     struct hub_config hub;
-    struct link_options link; /* of every endpoint */
-    enum view_format format;
+    struct links_common common;
+    struct links links;
+    struct link_options scratch; /* where options are tried */
+    unsigned protocols;          /* LINK_ASTM, LINK_HL7: whose options there are */
     struct get_paths get;
-    const char *get_text; /* --get, or NULL */
-    const char *name;     /* -n */
-    uint64_t count;       /* -c; 0: for ever */
+    const char *name; /* -n */
+    uint64_t count;   /* -c; 0: for ever */
     uint64_t dedup;
     int ready_fd; /* -R; -1: none */
     const char *rejects;
+    struct hub *running;
     int status;
 };
 
-/* The defaults of a listener. */
+/* The defaults of a listener for that protocol; of protocol_auto: for all of them, with a links file. */
 void listener_init(struct listener *l, const char *name, const char *help, const struct protocol *protocol);
 
 /* Reads the options. False: exit with l->status. On success optind is at the first endpoint. */
@@ -29,10 +31,6 @@ bool listener_options(struct listener *l, int argc, char **argv);
 
 /* Listens on the endpoints, or what LISTEN_FDS names, until it is stopped. Returns the exit status. */
 int listener_run(struct listener *l, char **endpoints, int n);
-
-/* Opens an endpoint for a hub, which keeps link and text; complains by itself. False: *status says how to exit. */
-bool add_endpoint(struct hub *hub, const struct program *program, const char *text, const struct link_config *link,
-                  bool listener, int *status);
 
 /* Announces the hub's endpoints on ready_fd (-1: nowhere), runs it and returns the exit status that its end stands
  * for. */
@@ -44,7 +42,6 @@ bool standard_open(int *status);
 
 /* Values of options that listeners and instsim share; each complains by itself. False: *status is 64. */
 bool option_ready_fd(const struct program *program, const char *text, int *fd, int *status);
-bool option_retry(const struct program *program, const char *text, struct hub_config *config, int *status);
 
 /* Takes an option of link_options_list; complains by itself. False: *status says how to exit. */
 bool option_link(const struct program *program, struct link_options *link, const char *name, int *status);

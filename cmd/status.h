@@ -4,7 +4,7 @@
 
 enum {
     STATUS_DONE = 0,
-    STATUS_DEFECTIVE = 1,    /* some of the input was; the good part was processed */
+    STATUS_DEFECTIVE = 1, /* some of the input was; the good part was processed */
     STATUS_USAGE = 64,
     STATUS_NO_INPUT = 66,
     STATUS_UNREACHABLE = 69, /* could not connect, or every delivery failed */

@@ -3,7 +3,7 @@
 # it, and what follows is its output. It is run as written, with the files of tests/data at hand. Each command must end
 # with status 0, unless `$ echo $?` follows it and shows another, and print what is shown, on stdout or stderr, and
 # nothing else. A program in the background is waited for until it is ready; ports 4000 (ASTM) and 2575 (HL7) become free
-# ones.
+# ones. Of a links file the first line has port 4000 and the second one 2575, where they have ports.
 load helper
 
 MAN=$BATS_TEST_DIRNAME/../man
@@ -33,8 +33,14 @@ examples_of_page() {
             -e 's/\\-/-/g' -e 's/\\e/\\/g' | split_blocks '^[.]Bd ' '^[.]Ed' .
 }
 
+# The links files that are shown without a command, and not run.
+links_files() {
+    sed -n '/^\.Bd -literal/,/^\.Ed/p' "$1" | sed -e '/^\.Ed/d' -e 's/\\e/\\/g' |
+        awk '/^\.Bd / { on = 0; first = 1; next } first { on = !/^[$] /; first = 0 } on'
+}
+
 examples_of_readme() {
-    split_blocks '^```' '^```$' "^[$] ($(IFS='|' && echo "${PROGRAMS[*]}"))" <"$README"
+    split_blocks '^```' '^```$' "^[$] (cat >links|$(IFS='|' && echo "${PROGRAMS[*]}"))" <"$README"
 }
 
 # split_blocks FROM TO FIRST: what lies between, where its first line begins with `$ ` and fits FIRST.
@@ -54,10 +60,15 @@ script_of() {
                 return
             port = command ~ /2575/ ? "MLLP" : "PORT"
             after = ""
+            if (command ~ /^cat >links/)
+                gsub(/4000|2575/, "0", command)
             if (command ~ /(-listen|instsim (astm|hl7)) .*&$/) { # in the background: wait until it is ready
                 sub(/[a-z0-9]*-listen|instsim (astm|hl7)/, "& -R 9 9>ready", command)
                 gsub(/4000|2575/, "0", command)
-                after = "read -r endpoint <ready; " port "=${endpoint##*:}; rm ready"
+                after = "{ read -r endpoint; " port "=${endpoint##*:}"
+                if (command ~ / -f links/)
+                    after = after "; read -r endpoint; MLLP=${endpoint##*:}"
+                after = after "; cat; } <ready >rest; rm ready rest"
                 command = "mkfifo ready\n" command
             }
             gsub(/4000/, "${PORT-4000}", command)
@@ -163,7 +174,7 @@ run_examples() {
     for program in "${PROGRAMS[@]}"; do
         [ -s "$MAN/$program.1" ] || { echo "$program"; false; }
     done
-    sed -nE 's/^\.(It )?Xr ((astm|hl7|mllp|instlink|instsim)[a-z-]*) ([1-9]).*/\2.\4/p' "$MAN"/*.[1-9] >"$BATS_TEST_TMPDIR/pages"
+    sed -nE 's/^\.(It )?Xr ((astm|hl7|mllp|inst)[a-z-]*) ([1-9]).*/\2.\4/p' "$MAN"/*.[1-9] >"$BATS_TEST_TMPDIR/pages"
     [ -s "$BATS_TEST_TMPDIR/pages" ]
     while read -r page; do
         [ -s "$MAN/$page" ] || { echo "$page"; false; }
@@ -230,6 +241,59 @@ every_field() {
     done
 }
 
+# What inst-listen --help says from a heading on, up to the next one or the end.
+help_from() {
+    inst-listen --help | awk -v from="$1" '$0 == from { on = 1; next } /^[^ ]/ { on = 0 } on'
+}
+
+@test "instlink-links(5) has every option of a link, with its argument, and no other" {
+    local heading flag
+    for heading in 'For every link, and as options in FILE:' ASTM: HL7:; do
+        help_from "$heading"
+    done | sed -nE 's/^ {2,}--([a-z-]+( [A-Z][A-Z,]*)?) .*/\1/p' | sort >"$BATS_TEST_TMPDIR/help"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/help")" -gt 15 ]
+    section DESCRIPTION "$MAN/instlink-links.5" | sed -n '/^\.Ss Options/,/^\.Ss Reading/p' |
+        sed -nE -e 's/\\e//g' -e 's/ Ns = Ns Ar / /' -e 's/^\.It Cm //p' | sort | diff -u "$BATS_TEST_TMPDIR/help" -
+    for flag in replace mllp-strict; do
+        echo "x hl7 unix:x $flag=" >"$BATS_TEST_TMPDIR/links"
+        run -78 --separate-stderr inst-listen -f "$BATS_TEST_TMPDIR/links"
+        # shellcheck disable=SC2154 # run sets it
+        [[ $stderr = *"has no value"* ]]
+    done
+}
+
+@test "the links files that instlink-links(5) shows are right: only a line behind them is not" {
+    local links=$BATS_TEST_TMPDIR/links
+    links_files "$MAN/instlink-links.5" >"$links"
+    [ "$(wc -l <"$links")" -gt 5 ]
+    echo wrong >>"$links"
+    run -78 --separate-stderr inst-listen -f "$links"
+    [[ $stderr = "inst-listen: $links:$(wc -l <"$links"): "* ]]
+}
+
+@test "instlink-json(5) has every word of the log that lib/link has, and no other" {
+    local lib=$BATS_TEST_DIRNAME/../lib/link dir=$BATS_TEST_TMPDIR
+    cat "$lib"/*.c | tr -s ' \n' ' ' |
+        grep -oE '(tell\([cm], LOG_[A-Z]+, |struct log_event event = \{ ?)"[a-z-]+"' |
+        grep -oE '"[a-z-]+"' | tr -d '"' | sort -u >"$dir/words"
+    [ "$(wc -l <"$dir/words")" -gt 10 ]
+    awk '/^\.Ss / { on = $2 == "log" } on && /^The words/ { words = 1 } on && words && /^\.El/ { exit }
+         words && /^\.It / { print $2 }' "$MAN/instlink-json.5" | sort | diff -u "$dir/words" -
+}
+
+@test "instlink(7) has every metric, and every reason of a refusal" {
+    local dir=$BATS_TEST_TMPDIR
+    start_listener astm-listen -q -c 1 --metrics "$dir/metrics" 127.0.0.1:0
+    instsim astm -q --profile chemistry "127.0.0.1:$PORT"
+    wait_listener
+    sed -n 's/^# HELP \([a-z_]*\) .*/\1/p' "$dir/metrics" | sort >"$dir/names"
+    [ "$(wc -l <"$dir/names")" -gt 10 ]
+    sed -nE 's/^\.It (instlink_[a-z_]+)$/\1/p' "$MAN/instlink.7" | sort | diff -u "$dir/names" -
+    sed -n 's/.*reason="\([a-z-]*\)".*/\1/p' "$dir/metrics" | sort >"$dir/reasons"
+    awk '/^\.It instlink_refusals_total/ { on = 1; next } on && /^(They|\.It) / { exit } on && /^\.Ql / && !/reason/' \
+        "$MAN/instlink.7" | tr ' ' '\n' | grep -E '^[a-z-]+$' | sort | diff -u "$dir/reasons" -
+}
+
 @test "the examples of astm-decode(1) run as shown" {
     examples_of_page "$MAN/astm-decode.1"
     run_examples plain .
@@ -274,6 +338,17 @@ every_field() {
     run_examples jq .
 }
 
+@test "the examples of inst-listen(1) run as shown" {
+    examples_of_page "$MAN/inst-listen.1"
+    run_examples plain .
+}
+
+@test "the examples of inst-listen(1) with jq run as shown" {
+    need jq
+    examples_of_page "$MAN/inst-listen.1"
+    run_examples jq .
+}
+
 @test "the examples of mllp-frame(1) run as shown" {
     examples_of_page "$MAN/mllp-frame.1"
     run_examples plain .
@@ -304,6 +379,12 @@ every_field() {
 @test "the examples of instlink-json(5) with jq run as shown" {
     need jq
     examples_of_page "$MAN/instlink-json.5"
+    run_examples jq .
+}
+
+@test "the examples of instlink-links(5) with jq run as shown" {
+    need jq
+    examples_of_page "$MAN/instlink-links.5"
     run_examples jq .
 }
 

@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -85,15 +85,22 @@ void time_iso_us(int64_t us, char out[28])
 
 void time_hl7_us(int64_t us, char out[32])
 {
-    us = us < FIRST_US ? FIRST_US : us > LAST_US ? LAST_US : us;
+    const int64_t first = FIRST_US + DAY_US, last = LAST_US - DAY_US; /* a zone may move it by a day */
+    us = us < first ? first : us > last ? last : us;
     int64_t day_us = (us % 1000000 + 1000000) % 1000000;
     time_t seconds = (time_t)((us - day_us) / 1000000);
     struct tm tm = {0};
     char zone[8] = "";
     localtime_r(&seconds, &tm);
     strftime(zone, sizeof zone, "%z", &tm);
-    out += strftime(out, 15, "%Y%m%d%H%M%S", &tm);
-    snprintf(out, 17, ".%03d%s", (int)(day_us / 1000), zone);
+    put(out, tm.tm_year + 1900, 4, 0);
+    put(out + 4, tm.tm_mon + 1, 2, 0);
+    put(out + 6, tm.tm_mday, 2, 0);
+    put(out + 8, tm.tm_hour, 2, 0);
+    put(out + 10, tm.tm_min, 2, 0);
+    put(out + 12, tm.tm_sec, 2, '.');
+    put(out + 15, day_us / 1000, 3, 0);
+    memcpy(out + 18, zone, sizeof zone);
 }
 
 static bool random_fill(void *data, size_t n)

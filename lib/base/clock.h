@@ -18,7 +18,7 @@ int64_t clock_wall_us(void);
 void time_iso_us(int64_t us, char out[28]);
 
 /* Writes a clock_wall_us time as HL7 does, in local time with its zone: `20261121013000.123+0100`, and NUL [HL7 v2.5.1
- * 2.A.22]. */
+ * 2.A.22]. A time outside the years 0000 to 9999 is written as one of their first or last days. */
 void time_hl7_us(int64_t us, char out[32]);
 
 /* Where identifiers come from: one for each process and thread, initialised again after fork. Private. */

@@ -1,12 +1,13 @@
-/* Lines for people, on stderr: `program: text`. One line is one write of at most LOG_LINE bytes, so that lines of
- * several programs never mix. Control characters are shown as `?`: nothing in a text moves a terminal. */
+/* Lines on stderr: for people `program: text`, or for machines a JSON object each. One line is one write of at most
+ * LOG_LINE bytes, so that lines of several programs never mix. Control characters are shown as `?`: nothing in a text
+ * moves a terminal. */
 #ifndef INSTLINK_LOG_H
 #define INSTLINK_LOG_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LOG_LINE = 512 };
+enum { LOG_LINE = 512, LOG_JSON_LINE = 2048, LOG_NUMBERS = 3 };
 
 enum log_level { LOG_ERROR, LOG_EVENT, LOG_DETAIL, LOG_WIRE };
 
@@ -14,11 +15,30 @@ enum log_level { LOG_ERROR, LOG_EVENT, LOG_DETAIL, LOG_WIRE };
  * else the line is dropped and counted. */
 void log_open(const char *program, enum log_level level, bool may_wait);
 
+/* Has every line printed as JSON from here on. */
+void log_as_json(bool json);
+
 /* Whether lines of that level are printed. */
 bool log_wants(enum log_level level);
 
-/* Prints a line, printf-like. */
+/* Prints a line, printf-like; as JSON {"type":"log","level":…,"time":…,"text":…}. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Something that happened on a link. Strings may be NULL. */
+struct log_event {
+    const char *event; /* a stable word: connected, retrying, … */
+    const char *link, *peer;
+    const char *reason; /* a stable word */
+    struct {
+        const char *name;
+        int64_t value;
+    } numbers[LOG_NUMBERS]; /* up to the first without a name */
+};
+
+/* Prints it: for people as `program: link: peer: text`, the text printf-like and the peer left out where the link is
+ * called after it; as JSON {"type":"link","event":…,"time":…,"link":…,"peer":…,"reason":…,NUMBERS,"text":…}. */
+void log_event(enum log_level level, const struct log_event *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* How many lines were dropped. */
 uint64_t log_dropped(void);

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "link/port.h"
+#include "link/serial.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -23,12 +24,12 @@ static struct connection *of(const struct loop_source *source)
 
 static const char *name_of(const struct connection *c)
 {
-    return c->port->link->name;
+    return c->link->config->name;
 }
 
 static const struct protocol *protocol_of(const struct connection *c)
 {
-    return c->machine.config->protocol;
+    return c->machine.protocol;
 }
 
 static void account(struct connection *c)
@@ -40,47 +41,41 @@ static void account(struct connection *c)
 
 /* ---- what the machine tells ---- */
 
-/* `link: peer`, or the link alone where it is called after its peer. */
-static const char *label(const struct connection *c, char *out, size_t n)
-{
-    if (strstr(name_of(c), c->peer))
-        snprintf(out, n, "%s", name_of(c));
-    else
-        snprintf(out, n, "%s: %s", name_of(c), c->peer);
-    return out;
-}
+static void tell(const struct connection *c, enum log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
-static void tell(const struct connection *c, enum log_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void tell(const struct connection *c, enum log_level level, const char *format, ...)
+static void tell(const struct connection *c, enum log_level level, const char *event, const char *format, ...)
 {
-    char who[320], text[LOG_LINE];
+    char text[LOG_LINE];
     if (!log_wants(level))
         return;
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    log_line(level, "%s: %s", label(c, who, sizeof who), text);
+    log_event(level, &(struct log_event){.event = event, .link = name_of(c), .peer = c->peer}, "%s", text);
 }
 
-static void on_notice(void *context, enum log_level level, const char *name, const char *text)
+static void on_notice(void *context, const struct machine_notice *notice)
 {
     struct connection *c = context;
-    tell(c, level, "%s %s", name, text);
+    if (notice->protocol == &protocol_astm)
+        c->link->counters.astm_notices[notice->number]++;
+    else if (notice->protocol == &protocol_hl7)
+        c->link->counters.hl7_notices[notice->number]++;
+    tell(c, notice->level, notice->name, "%s %s", notice->name, notice->text);
 }
 
 static void on_wire(void *context, const struct machine_wire *wire)
 {
     struct connection *c = context;
     char text[128];
-    if (c->machine.config->wire)
-        handover_wire(c->hub->handover, c->machine.config, wire, c->peer);
+    if (c->link->config->wire)
+        handover_wire(c->hub->handover, c->link, protocol_of(c), wire, c->peer);
     if (!log_wants(LOG_WIRE))
         return;
     protocol_of(c)->wire_text(wire, text, sizeof text);
-    tell(c, LOG_WIRE, "%s", text);
+    tell(c, LOG_WIRE, "wire", "%s", text);
 }
 
 static void on_acknowledged(void *context, uint64_t first, uint64_t last, bool proven)
@@ -117,23 +112,22 @@ static size_t room(const struct connection *c)
 
 static enum verdict judge(struct connection *c, const struct machine_event *event)
 {
-    struct handover_party party = {c->number, event->ticket, event->owed};
-    const struct link_config *config = c->machine.config;
-    const char *why = config->protocol->refusal(config, &event->message);
+    struct handover_party party = {c->number, event->ticket, event->owed, c->link, protocol_of(c)};
+    const char *why = protocol_of(c)->refusal(c->link->config, &event->message);
     if (why) {
-        tell(c, LOG_ERROR, "rejected a message: %s", why);
+        tell(c, LOG_ERROR, "rejected", "rejected a message: %s", why);
         return VERDICT_NEVER;
     }
     c->hub->handover->room = room(c);
-    return handover_offer(c->hub->handover, &party, config, &event->message, c->peer);
+    return handover_offer(c->hub->handover, &party, &event->message, c->peer);
 }
 
 static void tell_verdict(const struct connection *c, enum verdict verdict)
 {
     if (verdict == VERDICT_ACCEPT)
-        tell(c, LOG_EVENT, "message handed over");
+        tell(c, LOG_EVENT, "message", "message handed over");
     else if (verdict == VERDICT_LATER)
-        tell(c, LOG_EVENT, "a message cannot be handed over now");
+        tell(c, LOG_EVENT, "refused", "a message cannot be handed over now");
 }
 
 /* The answer to a message that is not owed. Who cannot send it again gains nothing from a refusal that is held back. */
@@ -147,13 +141,23 @@ static void answer(struct connection *c, uint64_t ticket, enum verdict verdict, 
 static void on_message(struct connection *c, const struct machine_event *event, int64_t now)
 {
     if (!event->message.complete)
-        tell(c, LOG_EVENT, "an incomplete message of %zu bytes", event->message.len);
+        tell(c, LOG_EVENT, "incomplete", "an incomplete message of %zu bytes", event->message.len);
     enum verdict verdict = judge(c, event);
     if (verdict != VERDICT_ACCEPT) /* at once is only what came again */
         tell_verdict(c, verdict);
     answer(c, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, now);
     if (event->owed && verdict != VERDICT_WAIT)
         protocol_of(c)->settle(&c->machine, now);
+}
+
+static void on_delivery(struct connection *c, const struct delivery *delivery, int64_t now)
+{
+    if (delivery->result == DELIVERY_SENT)
+        c->link->counters.delivered++;
+    else
+        c->link->counters.undelivered++;
+    if (c->hub->hooks.done)
+        c->hub->hooks.done(c->hub->hooks.context, c, delivery, now);
 }
 
 static bool take_event(struct connection *c, int64_t now)
@@ -163,8 +167,8 @@ static bool take_event(struct connection *c, int64_t now)
         return false;
     if (event.kind == MACHINE_MESSAGE)
         on_message(c, &event, now);
-    else if (c->hub->hooks.done)
-        c->hub->hooks.done(c->hub->hooks.context, c, &event.delivery, now);
+    else
+        on_delivery(c, &event.delivery, now);
     return true;
 }
 
@@ -182,7 +186,7 @@ static void inform(struct connection *c)
 /* Without memory for what comes in, the connection is as good as lost. */
 static void fail(struct connection *c)
 {
-    tell(c, LOG_ERROR, "memory is exhausted: the connection is closed");
+    tell(c, LOG_ERROR, "no-memory", "memory is exhausted: the connection is closed");
     c->lost = c->eof = true;
 }
 
@@ -191,14 +195,34 @@ static bool takes_bytes(const struct connection *c)
     return !c->closing && !c->source.gone && (protocol_of(c)->answers_each || !handover_complete(c->hub->handover));
 }
 
+static size_t pending_out(const struct connection *c)
+{
+    size_t n;
+    protocol_of(c)->out(&c->machine, &n);
+    return n;
+}
+
+/* How many of these bytes the machine may have now. It may become another one. */
+static size_t look(struct connection *c, const unsigned char *p, size_t n)
+{
+    const struct protocol *before = protocol_of(c);
+    if (!before->quiet(&c->machine) || pending_out(c)) /* what it has to send is not lost */
+        return n;
+    n = machine_look(&c->machine, p, n);
+    if (protocol_of(c) != before)
+        c->debts = 0; /* the new one does not know of them */
+    return n;
+}
+
 /* Feeds the machine from p. What it does not take is kept in c->in, unless it lies there already. */
 static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t now)
 {
     size_t at = 0;
     bool moved = true;
     while (moved && at < n && takes_bytes(c)) {
+        size_t some = look(c, p + at, n - at);
         inform(c);
-        size_t taken = protocol_of(c)->push(&c->machine, p + at, n - at, now);
+        size_t taken = some ? protocol_of(c)->push(&c->machine, p + at, some, now) : 0;
         at += taken;
         moved = take_event(c, now) || taken;
     }
@@ -215,7 +239,9 @@ static void write_out(struct connection *c, int64_t now)
     size_t n;
     const unsigned char *p = protocol_of(c)->out(&c->machine, &n);
     while (n) {
-        ssize_t sent = c->lost ? (ssize_t)n : send(c->source.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent = c->lost   ? (ssize_t)n
+                       : c->line ? write(c->source.fd, p, n)
+                                 : send(c->source.fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -225,16 +251,10 @@ static void write_out(struct connection *c, int64_t now)
             continue;
         }
         protocol_of(c)->sent(&c->machine, (size_t)sent, now);
+        c->link->counters.bytes_sent += (size_t)sent;
         c->active = now;
         p = protocol_of(c)->out(&c->machine, &n);
     }
-}
-
-static size_t pending_out(const struct connection *c)
-{
-    size_t n;
-    protocol_of(c)->out(&c->machine, &n);
-    return n;
 }
 
 static void tell_eof(struct connection *c, int64_t now)
@@ -248,7 +268,10 @@ static void tell_eof(struct connection *c, int64_t now)
 static void shut(struct connection *c)
 {
     c->shut = true;
-    shutdown(c->source.fd, SHUT_WR);
+    if (c->line)
+        c->eof = true; /* a line has no end that would have to come */
+    else
+        shutdown(c->source.fd, SHUT_WR);
 }
 
 /* Whether a verdict has to come before the end of the connection means anything. */
@@ -277,7 +300,7 @@ static void advance(struct connection *c, int64_t now)
             ;
         if (c->in.len)
             feed(c, c->in.data, c->in.len, now);
-        if (c->eof && !c->eof_told && !needs_verdict(c) && (!c->in.len || c->lost))
+        if (c->eof && !c->eof_told && !needs_verdict(c) && (!c->in.len || c->lost || !pending_out(c)))
             tell_eof(c, now);
     }
     write_out(c, now);
@@ -318,7 +341,7 @@ static void heard(struct connection *c, int64_t now)
         return;
     c->heard = true;
     if (!port_dials(c->port))
-        tell(c, LOG_EVENT, "connected");
+        tell(c, LOG_EVENT, "connected", "connected");
 }
 
 /* While closing, input is only looked at for the byte that ends it. */
@@ -334,7 +357,8 @@ static void on_readable(struct connection *c, int64_t now)
     size_t room = sizeof c->hub->buffer;
     if (c->in.len)
         room = IN_MAX > c->in.len ? IN_MAX - c->in.len : 1;
-    ssize_t n = recv(c->source.fd, c->hub->buffer, room, MSG_DONTWAIT);
+    ssize_t n =
+        c->line ? read(c->source.fd, c->hub->buffer, room) : recv(c->source.fd, c->hub->buffer, room, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     if (n <= 0) {
@@ -343,6 +367,7 @@ static void on_readable(struct connection *c, int64_t now)
         return;
     }
     heard(c, now);
+    c->link->counters.bytes_received += (size_t)n;
     if (c->closing)
         discard(c, c->hub->buffer, (size_t)n);
     else if (!c->in.len)
@@ -366,7 +391,7 @@ static int64_t deadline(struct loop_source *source)
     struct connection *c = of(source);
     if (c->closing)
         return c->close_by;
-    int64_t due = protocol_of(c)->deadline(&c->machine), idle = INT64_MAX, idle_ms = c->machine.config->idle_ms;
+    int64_t due = protocol_of(c)->deadline(&c->machine), idle = INT64_MAX, idle_ms = c->link->config->idle_ms;
     if (idle_ms && protocol_of(c)->idle(&c->machine))
         idle = c->active + idle_ms;
     return due < idle ? due : idle;
@@ -381,7 +406,8 @@ static void tick(struct loop_source *source, int64_t now)
         protocol_of(c)->tick(&c->machine, now);
         advance(c, now);
     } else {
-        tell(c, LOG_EVENT, "idle for too long");
+        c->link->counters.idle_timeouts++;
+        tell(c, LOG_EVENT, "idle", "idle for too long");
         connection_close(c, now);
     }
 }
@@ -416,11 +442,11 @@ static bool claim_slot(struct hub *hub, struct connection *c)
     return true;
 }
 
-struct connection *connection_open(struct hub *hub, struct port *port, int fd, const struct address *peer, int64_t now)
+struct connection *connection_open(struct hub *hub, struct port *port, int fd, const char *peer, int64_t now)
 {
     struct connection *c = calloc(1, sizeof *c);
     if (!c || !claim_slot(hub, c)) {
-        log_line(LOG_ERROR, "%s: memory is exhausted: a connection is closed", port->link->name);
+        log_line(LOG_ERROR, "%s: memory is exhausted: a connection is closed", port->link->config->name);
         free(c);
         close(fd);
         return NULL;
@@ -429,16 +455,20 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
         .fd = fd, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick, .removed = removed};
     c->hub = hub;
     c->port = port;
+    c->link = port->link;
+    c->line = port->endpoint.kind == ENDPOINT_SERIAL;
     c->active = now;
-    address_text(peer, c->peer, sizeof c->peer);
-    c->machine.config = port->link;
-    bool wire = port->link->wire || log_wants(LOG_WIRE);
-    c->machine.observer = (struct machine_observer){c, wire ? on_wire : NULL, on_notice, on_acknowledged, on_stamp};
-    protocol_of(c)->init(&c->machine, hub->seed++);
-    endpoint_tune(fd, port->endpoint.kind == ENDPOINT_FD);
+    snprintf(c->peer, sizeof c->peer, "%s", peer);
+    bool wire = c->link->config->wire || log_wants(LOG_WIRE);
+    struct machine_observer observer = {c, wire ? on_wire : NULL, on_notice, on_acknowledged, on_stamp};
+    machine_init(&c->machine, c->link->config, &observer, hub->seed++);
+    if (!c->line)
+        endpoint_tune(fd, port->endpoint.kind == ENDPOINT_FD);
+    c->link->connections++;
+    c->link->counters.connections++;
     loop_add(&hub->loop, &c->source);
     if (port_dials(port))
-        tell(c, LOG_EVENT, "connected");
+        tell(c, LOG_EVENT, "connected", "connected");
     if (hub->hooks.up)
         hub->hooks.up(hub->hooks.context, c, now);
     return c;
@@ -462,6 +492,12 @@ bool connection_send(struct connection *c, const unsigned char *text, size_t n, 
 bool connection_idle(const struct connection *c)
 {
     return protocol_of(c)->quiet(&c->machine) && !c->in.len && !pending_out(c);
+}
+
+void connection_replace(struct connection *c, int64_t now)
+{
+    tell(c, LOG_EVENT, "replaced", "a new connection from there takes its place");
+    connection_close(c, now);
 }
 
 void connection_leave(struct connection *c)
@@ -488,15 +524,19 @@ void connection_drop(struct connection *c, int64_t now)
         return;
     loop_remove(&hub->loop, &c->source);
     if (c->heard || port_dials(c->port))
-        tell(c, LOG_EVENT, "disconnected");
+        tell(c, LOG_EVENT, "disconnected", "disconnected");
     if (!c->eof_told)
         tell_eof(c, now);
     handover_orphan(hub->handover, c->number);
-    close(c->source.fd);
+    if (c->line)
+        serial_close(c->source.fd);
+    else
+        close(c->source.fd);
     c->source.fd = -1;
     hub->held -= c->held;
     hub->slots[c->number & UINT32_MAX] = NULL;
     hub->connections--;
+    c->link->connections--;
     if (hub->hooks.down)
         hub->hooks.down(hub->hooks.context, c, now);
     port_lost(c->port, c->heard, now);

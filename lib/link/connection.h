@@ -8,6 +8,7 @@ struct connection {
     struct loop_source source;
     struct hub *hub;
     struct port *port;
+    struct link *link;
     uint64_t number; /* slot in the low 32 bits, generation above */
     struct machine machine;
     struct bytes in;    /* read and not yet taken by the machine */
@@ -19,13 +20,14 @@ struct connection {
     bool eof, eof_told; /* the peer has sent its last byte; the machine knows */
     bool lost;          /* nothing can be sent any more */
     bool leaving;       /* it is to be closed */
+    bool line;          /* it is no socket */
     bool closing, shut; /* by our own choice; the write side is shut */
     char peer[64];
 };
 
-/* A new connection on a connected socket, which it owns from now on. NULL when memory is exhausted; the socket is then
- * closed. */
-struct connection *connection_open(struct hub *hub, struct port *port, int fd, const struct address *peer, int64_t now);
+/* A new connection on a connected socket or an open line, which it owns from now on. peer is copied. NULL when memory
+ * is exhausted; the descriptor is then closed. */
+struct connection *connection_open(struct hub *hub, struct port *port, int fd, const char *peer, int64_t now);
 
 /* The verdict on a message that it offered. */
 void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict, int64_t now);
@@ -37,6 +39,9 @@ bool connection_send(struct connection *c, const unsigned char *text, size_t n, 
  * side shut, and input discarded for up to 2 s, until EOT or the peer's close; closing over unread bytes could destroy
  * the answer in flight. */
 void connection_close(struct connection *c, int64_t now);
+
+/* A new connection of the same peer takes its place. */
+void connection_replace(struct connection *c, int64_t now);
 
 /* Has it closed when what is being done on it is done; for hooks. */
 void connection_leave(struct connection *c);

@@ -1,6 +1,7 @@
 #include "link/endpoint.h"
 
 #include "base/option.h"
+#include "link/system.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -77,6 +78,10 @@ bool endpoint_parse(const char *text, bool listener, struct endpoint *e, const c
         e->kind = ENDPOINT_FD;
         *why = "the descriptor is a number from 0 on";
         return parse_int_range(text, 0, 1 << 20, &e->fd);
+    }
+    if (starts(&text, "serial:")) {
+        e->kind = ENDPOINT_SERIAL;
+        return serial_parse(text, e->host, sizeof e->host, &e->serial, why);
     }
     if (starts(&text, "listen:"))
         e->kind = ENDPOINT_LISTEN;
@@ -178,6 +183,7 @@ void endpoint_tune(int fd, bool inherited)
         set_non_blocking(fd);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    system_notice_dead_peer(fd);
 }
 
 void address_text(const struct address *address, char *out, size_t n)
@@ -199,6 +205,12 @@ void address_text(const struct address *address, char *out, size_t n)
     } else {
         snprintf(out, n, "unix");
     }
+}
+
+size_t address_host_len(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    return colon ? (size_t)(colon - text) : strlen(text);
 }
 
 void endpoint_bound_text(const struct endpoint *e, int fd, char *out, size_t n)

@@ -4,22 +4,26 @@
  *     listen:HOST:PORT            '*' is every address; [v6]:port
  *     dial:HOST:PORT
  *     unix:PATH                   listens in listeners, connects in senders; listen: or dial: may stand before it
- *     fd:N                        an inherited socket, listening or connected */
+ *     fd:N                        an inherited socket, listening or connected
+ *     serial:DEVICE[,9600[,8N1[,rtscts|xonxoff]]] */
 #ifndef INSTLINK_ENDPOINT_H
 #define INSTLINK_ENDPOINT_H
+
+#include "link/serial.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum endpoint_kind { ENDPOINT_LISTEN, ENDPOINT_DIAL, ENDPOINT_FD };
+enum endpoint_kind { ENDPOINT_LISTEN, ENDPOINT_DIAL, ENDPOINT_FD, ENDPOINT_SERIAL };
 
 struct endpoint {
     enum endpoint_kind kind;
     bool is_unix;
     const char *text; /* as written; the caller's */
-    char host[256];   /* or the path of a unix socket */
+    char host[256];   /* or the path of a unix socket or a device */
+    struct serial serial;
     uint16_t port;
     int fd;
 };
@@ -54,6 +58,9 @@ void endpoint_tune(int fd, bool inherited);
 
 /* Writes the address as `10.0.0.5:49152`, `[::1]:49152` or `unix`. */
 void address_text(const struct address *address, char *out, size_t n);
+
+/* The length of what address_text wrote, without its port. */
+size_t address_host_len(const char *text);
 
 /* Writes what -R prints for a socket: `listen:127.0.0.1:40123`. */
 void endpoint_bound_text(const struct endpoint *endpoint, int fd, char *out, size_t n);

@@ -1,6 +1,7 @@
 #include "link/handover.h"
 
 #include "base/log.h"
+#include "link/endpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -156,6 +157,14 @@ static struct handover_waiter *take_waiters(struct handover *h, uint32_t entry)
     return taken;
 }
 
+static void count(const struct handover_job *job)
+{
+    struct link_counters *c = &job->party.link->counters;
+    c->messages++;
+    c->records += job->records;
+    c->last_message_us = clock_wall_us();
+}
+
 static void finish_job(struct handover *h, enum verdict verdict, int64_t now)
 {
     struct handover_job *job = h->first;
@@ -166,6 +175,7 @@ static void finish_job(struct handover *h, enum verdict verdict, int64_t now)
         h->last = NULL;
     h->owed -= party.owed;
     if (verdict == VERDICT_ACCEPT) {
+        count(job);
         h->accepted++;
         h->whole = job->end;
     } else {
@@ -173,7 +183,7 @@ static void finish_job(struct handover *h, enum verdict verdict, int64_t now)
     }
     if (job->entry != LEDGER_NONE) {
         waiters = take_waiters(h, job->entry);
-        if (verdict == VERDICT_ACCEPT && (h->ledger.window || job->link->protocol->tells_acknowledged))
+        if (verdict == VERDICT_ACCEPT && (h->ledger.window || party.protocol->tells_acknowledged))
             ledger_accept(&h->ledger, job->entry);
         else
             ledger_forget(&h->ledger, job->entry);
@@ -191,10 +201,16 @@ static void finish_job(struct handover *h, enum verdict verdict, int64_t now)
 
 /* ---- rendering ---- */
 
-static enum view_progress more(struct handover *h, const struct link_config *link)
+static bool view_begin(struct handover *h, const struct handover_party *party, const struct message *m,
+                       const struct envelope *e)
+{
+    return party->protocol->view_begin(&h->views, party->link->config, m, e);
+}
+
+static enum view_progress more(struct handover *h, const struct protocol *protocol)
 {
     size_t before = h->piece.len;
-    enum view_progress progress = link->protocol->view_more(&h->views, &h->piece);
+    enum view_progress progress = protocol->view_more(&h->views, &h->piece);
     if (progress == VIEW_NO_MEMORY)
         h->piece.len = before;
     h->produced += h->piece.len - before;
@@ -207,8 +223,8 @@ static void render(struct handover *h, int64_t now)
     while (h->unrendered && !h->render_at && h->piece.len - h->piece_at < PIECE_FULL) {
         struct handover_job *job = h->unrendered;
         if (!h->viewing)
-            h->viewing = job->link->protocol->view_begin(&h->views, job->link, &job->message, &job->envelope);
-        enum view_progress progress = h->viewing ? more(h, job->link) : VIEW_NO_MEMORY;
+            h->viewing = view_begin(h, &job->party, &job->message, &job->envelope);
+        enum view_progress progress = h->viewing ? more(h, job->party.protocol) : VIEW_NO_MEMORY;
         if (progress == VIEW_NO_MEMORY)
             h->render_at = now + NO_MEMORY_MS;
         if (progress != VIEW_DONE)
@@ -220,7 +236,7 @@ static void render(struct handover *h, int64_t now)
 }
 
 /* Renders a short message at once, where nothing waits before it. False: it has to wait as a copy. */
-static bool render_in_place(struct handover *h, const struct link_config *link, const struct message *m,
+static bool render_in_place(struct handover *h, const struct handover_party *party, const struct message *m,
                             const struct envelope *e)
 {
     if (h->unrendered || m->len > IN_PLACE || h->piece.len - h->piece_at >= PIECE_FULL)
@@ -228,9 +244,9 @@ static bool render_in_place(struct handover *h, const struct link_config *link, 
     size_t before = h->piece.len;
     uint64_t produced = h->produced;
     enum view_progress progress = VIEW_NO_MEMORY;
-    if (link->protocol->view_begin(&h->views, link, m, e))
+    if (view_begin(h, party, m, e))
         do
-            progress = more(h, link);
+            progress = more(h, party->protocol);
         while (progress == VIEW_GOES_ON);
     if (progress == VIEW_DONE)
         return true;
@@ -272,6 +288,7 @@ static enum verdict wait_too(struct handover *h, uint32_t entry, const struct ha
 static enum verdict offer_again(struct handover *h, uint32_t entry, const struct handover_party *party)
 {
     struct ledger_entry *e = ledger_at(&h->ledger, entry);
+    party->link->counters.repeats++;
     if (h->repeated)
         h->repeated(h->context, party);
     e->connection = party->connection;
@@ -279,16 +296,27 @@ static enum verdict offer_again(struct handover *h, uint32_t entry, const struct
     return e->accepted ? VERDICT_ACCEPT : wait_too(h, entry, party);
 }
 
-static bool create_job(struct handover *h, const struct handover_party *party, uint32_t entry,
-                       const struct link_config *link, const struct message *m, const struct envelope *envelope)
+static size_t count_records(const struct message *m)
+{
+    size_t n = 0;
+    const unsigned char *p = m->text, *end = p + m->len;
+    while (p < end && (p = memchr(p, '\r', (size_t)(end - p)))) {
+        n++;
+        p++;
+    }
+    return n;
+}
+
+static bool create_job(struct handover *h, const struct handover_party *party, uint32_t entry, const struct message *m,
+                       const struct envelope *envelope)
 {
     struct handover_job *job = append(h);
     if (!job)
         return false;
     job->party = *party;
     job->entry = entry;
-    job->link = link;
-    if (!party->owed && render_in_place(h, link, m, envelope)) {
+    job->records = count_records(m);
+    if (!party->owed && render_in_place(h, party, m, envelope)) {
         job->end = h->produced;
     } else if ((!party->owed && m->len > h->room) || !keep(h, job, m, envelope)) {
         drop_last(h);
@@ -338,16 +366,16 @@ static uint32_t enter(struct handover *h, const unsigned char key[16], bool quer
 
 /* Offers a message that is no repeat. */
 static enum verdict offer_anew(struct handover *h, const struct handover_party *party, uint32_t entry,
-                               const struct link_config *link, const struct message *m, const char *peer)
+                               const struct message *m, const char *peer)
 {
     char id[27], received[28];
     int64_t wall = clock_wall_us();
     ident_next(&h->ident, wall, id);
     time_iso_us(wall, received);
-    struct envelope envelope = {.id = id, .link = link->name, .peer = peer, .received = received};
-    if (create_job(h, party, entry, link, m, &envelope))
+    struct envelope envelope = {.id = id, .link = party->link->config->name, .peer = peer, .received = received};
+    if (create_job(h, party, entry, m, &envelope))
         return VERDICT_WAIT;
-    log_line(LOG_ERROR, "%s: %s: no memory for a message of %zu bytes (--max-buffer)", link->name, peer, m->len);
+    log_line(LOG_ERROR, "%s: %s: no memory for a message of %zu bytes (--max-buffer)", envelope.link, peer, m->len);
     if (entry != LEDGER_NONE)
         ledger_forget(&h->ledger, entry);
     if (party->owed)
@@ -368,11 +396,11 @@ static enum verdict turn_down(struct handover *h, const struct handover_party *p
     return VERDICT_LATER;
 }
 
-enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct link_config *link,
-                            const struct message *m, const char *peer)
+enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct message *m,
+                            const char *peer)
 {
     unsigned char key[16];
-    bool query = false, keyed = !party->owed && link->protocol->key(m, key, &query); /* what is owed is no repeat */
+    bool query = false, keyed = !party->owed && party->protocol->key(m, key, &query); /* what is owed is no repeat */
     uint32_t entry = keyed ? ledger_find(&h->ledger, key) : LEDGER_NONE;
     if (entry != LEDGER_NONE) {
         if (repeats(ledger_at(&h->ledger, entry), party))
@@ -384,14 +412,7 @@ enum verdict handover_offer(struct handover *h, const struct handover_party *par
     entry = keyed ? enter(h, key, query, party) : LEDGER_NONE;
     if (keyed && entry == LEDGER_NONE)
         return VERDICT_LATER;
-    return offer_anew(h, party, entry, link, m, peer);
-}
-
-/* The length of a peer's address without its port. */
-static size_t host_len(const char *peer)
-{
-    const char *colon = strrchr(peer, ':');
-    return colon ? (size_t)(colon - peer) : strlen(peer);
+    return offer_anew(h, party, entry, m, peer);
 }
 
 void handover_orphan(struct handover *h, uint64_t connection)
@@ -413,26 +434,37 @@ void handover_orphan(struct handover *h, uint64_t connection)
 unsigned handover_orphans(const struct handover *h, const char *link, const char *peer)
 {
     unsigned n = 0;
-    size_t len = host_len(peer);
+    size_t len = address_host_len(peer);
     for (const struct handover_job *job = h->owed ? h->first : NULL; job; job = job->next)
         n += job->party.owed && !job->party.connection && strcmp(job->envelope.link, link) == 0 &&
-             host_len(job->envelope.peer) == len && memcmp(job->envelope.peer, peer, len) == 0;
+             address_host_len(job->envelope.peer) == len && memcmp(job->envelope.peer, peer, len) == 0;
     return n;
 }
 
-void handover_wire(struct handover *h, const struct link_config *link, const struct machine_wire *wire,
-                   const char *peer)
+void handover_wire(struct handover *h, const struct link *link, const struct protocol *protocol,
+                   const struct machine_wire *wire, const char *peer)
 {
     char received[28];
     time_iso_us(clock_wall_us(), received);
-    struct envelope envelope = {.link = link->name, .peer = peer, .received = received};
+    struct envelope envelope = {.link = link->config->name, .peer = peer, .received = received};
     size_t before = h->piece.len;
     if (h->error)
         return;
-    if (link->protocol->wire_line(&h->piece, wire, &envelope))
+    if (protocol->wire_line(&h->piece, wire, &envelope))
         h->produced += h->piece.len - before;
     else
         h->piece.len = before;
+}
+
+bool handover_needs(const struct handover *h, const struct link *link)
+{
+    for (const struct handover_job *job = h->first; job; job = job->next)
+        if (job->party.link == link)
+            return true;
+    for (const struct handover_job *job = h->stranded; job; job = job->next)
+        if (job->party.link == link)
+            return true;
+    return false;
 }
 
 bool handover_full(const struct handover *h)

@@ -6,15 +6,17 @@
 #include "base/clock.h"
 #include "base/verdict.h"
 #include "link/ledger.h"
+#include "link/link.h"
 #include "link/loop.h"
 #include "link/outlet.h"
-#include "link/protocol.h"
 
 /* Who offered a message and waits for its verdict. */
 struct handover_party {
     uint64_t connection; /* its number, never used again; 0: nobody */
     uint64_t ticket;
-    bool owed; /* acknowledged already, or without acknowledgement: it is handed over whatever happens */
+    bool owed;         /* acknowledged already, or without acknowledgement: it is handed over whatever happens */
+    struct link *link; /* needed for as long as the message waits */
+    const struct protocol *protocol;
 };
 
 /* Who offered a message that was being handed over already, and waits for the same verdict. */
@@ -29,7 +31,7 @@ struct handover_job {
     struct handover_party party;
     uint32_t entry; /* in the ledger, or LEDGER_NONE */
     uint64_t end;   /* the stream offset behind its last byte; 0: not rendered yet */
-    const struct link_config *link;
+    size_t records; /* of the message */
     /* what is needed to render it later; all in `copy` */
     struct message message;
     struct envelope envelope;
@@ -74,10 +76,10 @@ struct handover {
 /* stdout is the target. dedup: how many messages are remembered to know repeats. */
 void handover_open(struct handover *h, enum view_format format, uint32_t dedup, uint64_t limit);
 
-/* Offers a message. link stays the caller's, also for as long as it waits; peer is copied where needed. VERDICT_WAIT:
+/* Offers a message. peer is copied where needed. VERDICT_WAIT:
  * the verdict comes later through `verdict`. */
-enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct link_config *link,
-                            const struct message *message, const char *peer);
+enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct message *message,
+                            const char *peer);
 
 /* The connection is gone: nobody waits for verdicts there; what it is owed is handed over all the same. */
 void handover_orphan(struct handover *h, uint64_t connection);
@@ -86,8 +88,11 @@ void handover_orphan(struct handover *h, uint64_t connection);
 unsigned handover_orphans(const struct handover *h, const char *link, const char *peer);
 
 /* Writes a wire event (-o frame). */
-void handover_wire(struct handover *h, const struct link_config *link, const struct machine_wire *wire,
-                   const char *peer);
+void handover_wire(struct handover *h, const struct link *link, const struct protocol *protocol,
+                   const struct machine_wire *wire, const char *peer);
+
+/* Whether messages of that link wait. */
+bool handover_needs(const struct handover *h, const struct link *link);
 
 /* Whether so much waits to be written that nobody should read more from instruments (-o frame). */
 bool handover_full(const struct handover *h);

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "link/connection.h"
+#include "link/metrics.h"
+#include "link/notify.h"
 #include "link/port.h"
 
 #include <errno.h>
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 enum {
+    METRICS_MS = 1000,
     CLOSE_MS = 2500, /* until all connections that are being closed are gone */
     SPARE = 24,      /* descriptors besides those of connections */
 };
@@ -21,11 +24,6 @@ struct hub_config hub_defaults(void)
     return (struct hub_config){
         .max_connections = 1024,
         .max_buffer = (size_t)256 << 20,
-        .connect_ms = 10000,
-        .retry_min_ms = 5000,
-        .retry_max_ms = 600000,
-        .retry_factor = 1.5,
-        .max_retries = UINT64_MAX,
         .grace_ms = 10000,
     };
 }
@@ -56,9 +54,9 @@ static void on_verdict(void *context, const struct handover_party *party, enum v
 
 static void on_repeated(void *context, const struct handover_party *party)
 {
-    struct connection *c = hub_connection(context, party->connection);
-    if (c)
-        log_line(LOG_EVENT, "%s: %s: a message came again: not handed over twice", c->port->link->name, c->peer);
+    const struct connection *c = hub_connection(context, party->connection);
+    const struct log_event event = {"repeat", party->link->config->name, c ? c->peer : NULL, NULL, {{0}}};
+    log_event(LOG_EVENT, &event, "a message came again: not handed over twice");
 }
 
 /* ---- stopping ---- */
@@ -67,6 +65,8 @@ void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now)
 {
     if (!hub->stopping || now + grace_ms < hub->stop_by)
         hub->stop_by = now + grace_ms;
+    if (!hub->stopping)
+        notify_service("STOPPING=1");
     hub->stopping = true;
     for (struct port *p = hub->ports; p; p = p->next)
         port_close(p);
@@ -75,6 +75,14 @@ void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now)
 static void on_signal(void *context, int signal, int64_t now)
 {
     struct hub *hub = context;
+    if (signal == SIGUSR1) {
+        metrics_print(hub->links);
+        return;
+    }
+    if (signal == SIGHUP && hub->hooks.reload) {
+        hub->hooks.reload(hub->hooks.context, now);
+        return;
+    }
     if (hub->signals++) {
         handover_rescue(hub->handover);
         hub->end = HUB_SIGNAL;
@@ -135,7 +143,7 @@ static void check_stop(struct hub *hub, int64_t now)
     bool over = handover_complete(h) || h->error;
     if (!hub->stopping && over) {
         hub_stop(hub, CLOSE_MS, now);
-    } else if (!hub->stopping && handover_idle(h) && deserted(hub)) {
+    } else if (!hub->stopping && handover_idle(h) && deserted(hub) && (!hub->hooks.reload || any_given_up(hub))) {
         hub->end = any_given_up(hub) ? HUB_GIVEN_UP : HUB_DONE;
         hub_stop(hub, 0, now);
     }
@@ -148,19 +156,132 @@ static void check_stop(struct hub *hub, int64_t now)
         end(hub);
 }
 
+/* ---- links that are retired ---- */
+
+static struct link **find_link(struct hub *hub, const struct link *link)
+{
+    struct link **at = &hub->links;
+    while (*at != link)
+        at = &(*at)->next;
+    return at;
+}
+
+static void free_link(struct hub *hub, struct link *link)
+{
+    const struct link_config *config = link->config;
+    for (struct port *p = hub->ports, *next; p; p = next) {
+        next = p->next;
+        if (p->link == link)
+            port_remove(p);
+    }
+    *find_link(hub, link) = link->next;
+    free(link);
+    hub->gone--;
+    if (hub->hooks.retired)
+        hub->hooks.retired(hub->hooks.context, config);
+}
+
+/* Closes what has come to rest of links that are retired, and frees those that nobody needs. */
+static void clear_gone(struct hub *hub, int64_t now)
+{
+    if (!hub->gone)
+        return;
+    for (size_t i = 0; i < hub->slots_n; i++) {
+        struct connection *c = hub->slots[i];
+        if (c && c->link->gone && (connection_idle(c) || now >= hub->gone_by))
+            connection_close(c, now);
+    }
+    for (struct link *link = hub->links, *next; link; link = next) {
+        next = link->next;
+        if (link->gone && !link->connections && !handover_needs(hub->handover, link))
+            free_link(hub, link);
+    }
+}
+
+struct link *hub_link(struct hub *hub, const struct link_config *config)
+{
+    struct link *link = calloc(1, sizeof *link), **at = &hub->links;
+    if (!link)
+        return NULL;
+    link->config = config;
+    while (*at)
+        at = &(*at)->next;
+    *at = link;
+    return link;
+}
+
+bool hub_is_dead(const struct hub *hub, const struct link *link)
+{
+    for (const struct port *p = hub->ports; p; p = p->next)
+        if (p->link == link && p->state != PORT_CLOSED)
+            return false;
+    return !link->connections;
+}
+
+void hub_retire(struct hub *hub, struct link *link, int64_t now)
+{
+    if (link->gone)
+        return;
+    link->gone = true;
+    hub->gone++;
+    hub->gone_by = now + hub->config->grace_ms;
+    for (struct port *p = hub->ports; p; p = p->next)
+        if (p->link == link)
+            port_close(p);
+}
+
+/* ---- the end of a turn ---- */
+
+/* The metrics are rewritten within a second of a change, and at most once a second. */
+static void keep_metrics(struct hub *hub, int64_t now)
+{
+    if (!hub->config->metrics)
+        return;
+    if (now < hub->metrics_at) {
+        if (hub->metrics_at == INT64_MAX)
+            hub->metrics_at = now > hub->metrics_last + METRICS_MS ? now : hub->metrics_last + METRICS_MS;
+        if (now < hub->metrics_at)
+            return;
+    }
+    hub->metrics_at = INT64_MAX;
+    hub->metrics_last = now;
+    metrics_write(hub->links, hub->config->metrics, &hub->metrics);
+}
+
+static void keep_watchdog(struct hub *hub, int64_t now)
+{
+    if (!hub->watchdog_ms || now < hub->watchdog_at)
+        return;
+    hub->watchdog_at = now + hub->watchdog_ms;
+    notify_service("WATCHDOG=1");
+}
+
 static void after_turn(void *context, int64_t now)
 {
     struct hub *hub = context;
     handover_pump(hub->handover, now);
+    clear_gone(hub, now);
     check_stop(hub, now);
+    keep_metrics(hub, now);
+    keep_watchdog(hub, now);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 static int64_t before_poll(void *context)
 {
     const struct hub *hub = context;
-    if (!hub->stopping)
-        return INT64_MAX;
-    return clock_ms() < hub->stop_by ? hub->stop_by : hub->stop_by + CLOSE_MS;
+    int64_t due = hub->metrics_at;
+    if (hub->watchdog_ms)
+        due = earlier(due, hub->watchdog_at);
+    if (hub->gone)
+        due = earlier(due, clock_ms() < hub->gone_by ? hub->gone_by : hub->gone_by + CLOSE_MS);
+    if (hub->stopping)
+        due = earlier(due, clock_ms() < hub->stop_by ? hub->stop_by : hub->stop_by + CLOSE_MS);
+    return due;
 }
 
 /* ---- beginning and end ---- */
@@ -198,6 +319,8 @@ bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub
         hub->hooks = *hooks;
     hub->seed = (uint64_t)clock_wall_us() ^ (uint64_t)getpid() << 32;
     short_ident_init(&hub->control_ids);
+    hub->metrics_at = config->metrics ? 0 : INT64_MAX; /* the file is there from the beginning on */
+    hub->watchdog_ms = notify_watchdog_ms();
     hub->loop.context = hub;
     hub->loop.on_signal = on_signal;
     hub->loop.after_turn = after_turn;
@@ -209,7 +332,8 @@ bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub
     fit_descriptors(hub);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    return loop_catch(SIGTERM) && loop_catch(SIGINT) && (is_ignored(SIGHUP) || loop_catch(SIGHUP));
+    return loop_catch(SIGTERM) && loop_catch(SIGINT) && loop_catch(SIGUSR1) &&
+           (is_ignored(SIGHUP) || loop_catch(SIGHUP));
 }
 
 static bool append(struct hub *hub, struct port *p)
@@ -222,8 +346,8 @@ static bool append(struct hub *hub, struct port *p)
 }
 
 /* Binds every address of a name that this machine has; `*` without IPv6 is every address of IPv4. */
-static bool listen_on(struct hub *hub, const struct endpoint *e, const struct link_config *link,
-                      const struct resolve *r, struct hub_failure *failure)
+static bool listen_on(struct hub *hub, const struct endpoint *e, struct link *link, const struct resolve *r,
+                      struct hub_failure *failure)
 {
     size_t bound = 0;
     for (size_t i = 0; i < r->n; i++) {
@@ -240,14 +364,13 @@ static bool listen_on(struct hub *hub, const struct endpoint *e, const struct li
     return bound;
 }
 
-static bool listen_somewhere(struct hub *hub, const struct endpoint *e, const struct link_config *link,
-                             struct hub_failure *failure)
+static bool listen_somewhere(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
 {
     struct resolve r = {.n = 1};
     if (e->is_unix) {
         endpoint_remove_stale(e);
         endpoint_unix_address(e, r.addresses);
-    } else if (!resolve_now(&r, e->host, e->port, hub->config->connect_ms)) {
+    } else if (!resolve_now(&r, e->host, e->port, link->config->connect_ms)) {
         failure->error = HUB_UNREACHABLE;
         snprintf(failure->why, sizeof failure->why, "%s: the host '%s' is unknown", e->text, e->host);
         return false;
@@ -255,12 +378,14 @@ static bool listen_somewhere(struct hub *hub, const struct endpoint *e, const st
     return listen_on(hub, e, link, &r, failure);
 }
 
-bool hub_add(struct hub *hub, const struct endpoint *e, const struct link_config *link, struct hub_failure *failure)
+bool hub_add(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
 {
     if (e->kind == ENDPOINT_LISTEN)
         return listen_somewhere(hub, e, link, failure);
     if (e->kind == ENDPOINT_DIAL)
         return append(hub, port_dial(hub, e, link, failure));
+    if (e->kind == ENDPOINT_SERIAL)
+        return append(hub, port_serial(hub, e, link, failure));
     return append(hub, port_inherit(hub, e, link, failure));
 }
 
@@ -298,6 +423,14 @@ void hub_close(struct hub *hub)
             connection_drop(hub->slots[i], now);
     for (struct port *p = hub->ports; p; p = p->next)
         port_close(p);
+    if (hub->config->metrics)
+        metrics_write(hub->links, hub->config->metrics, &hub->metrics);
     loop_free(&hub->loop);
+    while (hub->links) {
+        struct link *link = hub->links;
+        hub->links = link->next;
+        free(link);
+    }
+    bytes_free(&hub->metrics);
     free(hub->slots);
 }

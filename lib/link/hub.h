@@ -13,11 +13,8 @@ struct port;
 struct hub_config {
     size_t max_connections; /* over all ports */
     size_t max_buffer;      /* bytes held over all connections and the hand-over */
-    int64_t connect_ms;     /* a dial, the look-up included, takes at most this */
-    int64_t retry_min_ms, retry_max_ms;
-    double retry_factor;
-    uint64_t max_retries; /* in a row; UINT64_MAX: for ever */
-    int64_t grace_ms;     /* SIGTERM: how long messages in flight may take */
+    int64_t grace_ms;       /* SIGTERM: how long messages in flight may take */
+    const char *metrics;    /* the file that is kept current; NULL: none */
 };
 
 /* What a program wants to know; each may be NULL. None may close a connection: they are called from within one. */
@@ -26,6 +23,11 @@ struct hub_hooks {
     void (*up)(void *context, struct connection *connection, int64_t now);
     void (*down)(void *context, struct connection *connection, int64_t now);
     void (*done)(void *context, struct connection *connection, const struct delivery *delivery, int64_t now);
+    /* SIGHUP came; without this hook it ends the run as SIGTERM does, and with it a hub
+     * goes on whose links were all taken away. */
+    void (*reload)(void *context, int64_t now);
+    /* A retired link is no longer needed; its configuration may be freed. */
+    void (*retired)(void *context, const struct link_config *config);
 };
 
 /* How a run ended. */
@@ -43,7 +45,14 @@ struct hub {
     struct hub_hooks hooks;
     struct handover *handover;
     struct port *ports;
-    struct connection **slots; /* by number; NULL: free */
+    struct link *links;
+    size_t gone;        /* how many of them are retired */
+    int64_t gone_by;    /* when their connections are closed, whatever is in flight */
+    int64_t metrics_at; /* when the metrics are to be written; INT64_MAX: nothing has happened since they were */
+    int64_t metrics_last;
+    struct bytes metrics;             /* as they were written last */
+    int64_t watchdog_ms, watchdog_at; /* 0: nobody watches */
+    struct connection **slots;        /* by number; NULL: free */
     size_t slots_n, connections;
     size_t max_connections; /* the configuration's, or what the limit on descriptors leaves of it */
     uint64_t generation;
@@ -83,10 +92,20 @@ struct hub_config hub_defaults(void);
 bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub_hooks *hooks,
               struct handover *handover);
 
-/* Adds an endpoint; a listening one is bound, to all addresses of a name; a dialling one begins when the hub runs. link
- * and the endpoint's text stay the caller's. False: *failure says why. */
-bool hub_add(struct hub *hub, const struct endpoint *endpoint, const struct link_config *link,
-             struct hub_failure *failure);
+/* Adds an endpoint; a listening one is bound, to all addresses of a name; a dialling one begins when the hub runs. The
+ * endpoint's text stays the caller's. False: *failure says why. */
+bool hub_add(struct hub *hub, const struct endpoint *endpoint, struct link *link, struct hub_failure *failure);
+
+/* A link for endpoints to be added to. config stays the caller's until the hub is closed, or says that the link is
+ * retired. NULL when memory is exhausted. */
+struct link *hub_link(struct hub *hub, const struct link_config *config);
+
+/* Whether no connection is on the link, nor will ever be: it was given up, or its socket is gone. */
+bool hub_is_dead(const struct hub *hub, const struct link *link);
+
+/* Ends a link while the others go on: its ports are closed at once, its connections when nothing is in flight on them,
+ * or after grace_ms. */
+void hub_retire(struct hub *hub, struct link *link, int64_t now);
 
 /* Writes a line for each bound socket, and for each endpoint that has none, to fd, in the order in which they were
  * added, and closes it, unless it is stderr. */

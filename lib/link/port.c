@@ -23,7 +23,7 @@ static struct port *of(const struct loop_source *source)
 
 bool port_dials(const struct port *p)
 {
-    return p->endpoint.kind == ENDPOINT_DIAL;
+    return p->endpoint.kind == ENDPOINT_DIAL || p->endpoint.kind == ENDPOINT_SERIAL;
 }
 
 static void close_fd(struct port *p)
@@ -52,51 +52,94 @@ static bool refuse_for_now(struct port *p, int error, int64_t now)
         return true;
     if (error == EAGAIN || error == EWOULDBLOCK)
         return false;
-    log_line(LOG_ERROR, "%s: cannot accept: %s; accepting rests for a second", p->link->name, strerror(error));
+    log_line(LOG_ERROR, "%s: cannot accept: %s; accepting rests for a second", p->link->config->name, strerror(error));
     p->state = PORT_FULL;
     p->due = now + FULL_MS;
     return false;
 }
 
+static void refuse(struct port *p, const char *peer, const char *reason, const char *why)
+{
+    const struct log_event event = {"refused", p->link->config->name, peer, reason, {{0}}};
+    p->link->counters.refused_connections++;
+    log_event(LOG_ERROR, &event, "refused a connection from %s: %s", peer, why);
+}
+
+/* Counts the connections of the link that come from the same host, and retires them where they are to be replaced. */
+static size_t same_peer(struct port *p, const char *peer, int64_t now)
+{
+    size_t n = 0, len = address_host_len(peer);
+    for (size_t i = 0; i < p->hub->slots_n; i++) {
+        struct connection *c = p->hub->slots[i];
+        if (!c || c->link != p->link || c->closing || address_host_len(c->peer) != len ||
+            memcmp(c->peer, peer, len) != 0)
+            continue;
+        n++;
+        if (p->link->config->replace)
+            connection_replace(c, now);
+    }
+    return p->link->config->replace ? 0 : n;
+}
+
+static void take_connection(struct port *p, int fd, const struct address *address, int64_t now)
+{
+    char peer[64], why[96];
+    const struct link_config *config = p->link->config;
+    struct hub *hub = p->hub;
+    address_text(address, peer, sizeof peer);
+    if (!allow_peer(&config->allow, address)) {
+        refuse(p, peer, "allow", "it is not allowed (--allow)");
+    } else if (hub->connections >= hub->max_connections) {
+        snprintf(why, sizeof why, "there are %zu already (--max-connections)", hub->connections);
+        refuse(p, peer, "max-connections", why);
+    } else if ((config->max_per_peer || config->replace) &&
+               same_peer(p, peer, now) >= (config->max_per_peer ? config->max_per_peer : SIZE_MAX)) {
+        snprintf(why, sizeof why, "there are %zu from there (--max-connections-per-peer)", config->max_per_peer);
+        refuse(p, peer, "max-connections-per-peer", why);
+    } else {
+        connection_open(hub, p, fd, peer, now);
+        return;
+    }
+    close(fd);
+}
+
 static void accept_some(struct port *p, int64_t now)
 {
-    for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+    for (int i = 0; i < ACCEPT_AT_ONCE && p->state == PORT_LISTENING; i++) {
         struct address peer = {.len = sizeof peer.storage};
-        char text[64];
         int fd = accept(p->source.fd, (struct sockaddr *)&peer.storage, &peer.len);
-        if (fd < 0) {
-            if (!refuse_for_now(p, errno, now))
-                return;
-        } else if (p->hub->connections >= p->hub->max_connections) {
-            address_text(&peer, text, sizeof text);
-            log_line(LOG_ERROR, "%s: refused a connection from %s: there are %zu already (--max-connections)",
-                     p->link->name, text, p->hub->connections);
-            close(fd);
-        } else {
-            connection_open(p->hub, p, fd, &peer, now);
-        }
+        if (fd >= 0)
+            take_connection(p, fd, &peer, now);
+        else if (!refuse_for_now(p, errno, now))
+            return;
     }
 }
 
 /* ---- dialling ---- */
 
+static void give_up(struct port *p, const char *why)
+{
+    const struct log_event event = {
+        "given-up", p->link->config->name, NULL, NULL, {{"attempts", (int64_t)p->failures}}};
+    log_event(LOG_ERROR, &event, "%s; given up after %llu attempts", why, (unsigned long long)p->failures);
+    p->state = PORT_CLOSED;
+    p->given_up = true;
+}
+
 static void schedule(struct port *p, const char *why, int64_t now)
 {
     struct hub *hub = p->hub;
-    const struct hub_config *config = hub->config;
+    const struct link_config *config = p->link->config;
     leave(p);
     if (p->failures++ >= config->max_retries) {
-        log_line(LOG_ERROR, "%s: %s; given up after %llu attempts", p->link->name, why,
-                 (unsigned long long)p->failures);
-        p->state = PORT_CLOSED;
-        p->given_up = true;
+        give_up(p, why);
         return;
     }
     hub->seed = hub->seed * 6364136223846793005U + 1442695040888963407U;
     double jitter = 0.9 + 0.2 * (double)(hub->seed >> 40) / (double)(1 << 24);
-    int64_t wait = (int64_t)((double)p->wait_ms * jitter);
-    log_line(LOG_EVENT, "%s: %s; retrying in %.1f s (attempt %llu)", p->link->name, why, (double)wait / 1000,
-             (unsigned long long)p->failures + 1);
+    int64_t wait = (int64_t)((double)p->wait_ms * jitter), attempt = (int64_t)p->failures + 1;
+    const struct log_event event = {"retrying", config->name, NULL, NULL, {{"attempt", attempt}, {"wait_ms", wait}}};
+    log_event(LOG_EVENT, &event, "%s; retrying in %.1f s (attempt %lld)", why, (double)wait / 1000, (long long)attempt);
     double longer = (double)p->wait_ms * config->retry_factor;
     p->wait_ms = longer < (double)config->retry_max_ms ? (int64_t)longer : config->retry_max_ms;
     p->state = PORT_WAITING;
@@ -122,7 +165,7 @@ static void dial(struct port *p, int64_t now)
 {
     struct resolve *r = p->resolve;
     p->address = 0;
-    p->give_up = p->due = now + p->hub->config->connect_ms;
+    p->give_up = p->due = now + p->link->config->connect_ms;
     *r = (struct resolve){.fd = -1};
     bool known = p->endpoint.is_unix ? endpoint_unix_address(&p->endpoint, r->addresses)
                                      : resolve_numeric(p->endpoint.host, p->endpoint.port, r->addresses);
@@ -154,6 +197,7 @@ static void next_address(struct port *p, const char *why, int64_t now)
 
 static void connected(struct port *p, int64_t now)
 {
+    char peer[64];
     int error = 0, fd = p->source.fd;
     socklen_t n = sizeof error;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0)
@@ -166,7 +210,20 @@ static void connected(struct port *p, int64_t now)
     }
     p->source.fd = -1;
     p->state = PORT_UP;
-    if (!connection_open(p->hub, p, fd, &p->resolve->addresses[p->address], now))
+    address_text(&p->resolve->addresses[p->address], peer, sizeof peer);
+    if (!connection_open(p->hub, p, fd, peer, now))
+        schedule(p, "memory is exhausted", now);
+}
+
+static void open_line(struct port *p, int64_t now)
+{
+    int fd = serial_open(p->endpoint.host, &p->endpoint.serial);
+    if (fd < 0) {
+        schedule(p, strerror(errno), now);
+        return;
+    }
+    p->state = PORT_UP;
+    if (!connection_open(p->hub, p, fd, p->endpoint.host, now))
         schedule(p, "memory is exhausted", now);
 }
 
@@ -176,12 +233,13 @@ void port_lost(struct port *p, bool worked, int64_t now)
         return;
     if (worked) {
         p->failures = 0;
-        p->wait_ms = p->hub->config->retry_min_ms;
+        p->wait_ms = p->link->config->retry_min_ms;
     }
-    if (p->hub->stopping || p->endpoint.kind != ENDPOINT_DIAL)
+    bool again = p->endpoint.kind == ENDPOINT_DIAL || p->endpoint.kind == ENDPOINT_SERIAL;
+    if (p->hub->stopping || p->link->gone || !again)
         p->state = PORT_CLOSED;
     else
-        schedule(p, "the connection is gone", now);
+        schedule(p, p->endpoint.kind == ENDPOINT_SERIAL ? "the line is gone" : "the connection is gone", now);
 }
 
 /* ---- the loop's questions ---- */
@@ -230,6 +288,8 @@ static void tick(struct loop_source *source, int64_t now)
     struct port *p = of(source);
     if (p->state == PORT_FULL)
         p->state = PORT_LISTENING;
+    else if (p->state == PORT_WAITING && p->endpoint.kind == ENDPOINT_SERIAL)
+        open_line(p, now);
     else if (p->state == PORT_WAITING)
         dial(p, now);
     else if (p->state == PORT_RESOLVING)
@@ -247,14 +307,13 @@ static void removed(struct loop_source *source)
 
 /* ---- opening ---- */
 
-static struct port *create(struct hub *hub, const struct endpoint *e, const struct link_config *link,
-                           struct hub_failure *failure)
+static struct port *create(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
 {
     struct port *p = calloc(1, sizeof *p);
     *failure = (struct hub_failure){HUB_SYSTEM, "memory is exhausted"};
     if (!p)
         return NULL;
-    *p = (struct port){.hub = hub, .endpoint = *e, .link = link, .wait_ms = hub->config->retry_min_ms};
+    *p = (struct port){.hub = hub, .endpoint = *e, .link = link, .wait_ms = link->config->retry_min_ms};
     p->source = (struct loop_source){
         .fd = -1, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick, .removed = removed};
     return p;
@@ -314,8 +373,8 @@ static void remove_file(const struct port *p)
         unlink(p->endpoint.host);
 }
 
-struct port *port_listen(struct hub *hub, const struct endpoint *e, const struct address *address,
-                         const struct link_config *link, struct hub_failure *failure)
+struct port *port_listen(struct hub *hub, const struct endpoint *e, const struct address *address, struct link *link,
+                         struct hub_failure *failure)
 {
     struct port *p = create(hub, e, link, failure);
     if (!p)
@@ -328,8 +387,7 @@ struct port *port_listen(struct hub *hub, const struct endpoint *e, const struct
     return settle(p, true);
 }
 
-struct port *port_dial(struct hub *hub, const struct endpoint *e, const struct link_config *link,
-                       struct hub_failure *failure)
+struct port *port_dial(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
 {
     struct port *p = create(hub, e, link, failure);
     if (!p)
@@ -341,11 +399,21 @@ struct port *port_dial(struct hub *hub, const struct endpoint *e, const struct l
     return settle(p, p->resolve != NULL);
 }
 
+struct port *port_serial(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
+{
+    struct port *p = create(hub, e, link, failure);
+    if (!p)
+        return NULL;
+    p->state = PORT_WAITING;
+    return settle(p, true);
+}
+
 static bool inherit(struct port *p, struct hub_failure *failure)
 {
     int listening = 0, fd = p->endpoint.fd;
     socklen_t n = sizeof listening;
     struct address peer = {.len = sizeof peer.storage};
+    char text[64];
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) != 0)
         return fail(p, HUB_USAGE, "no socket", failure);
     if (listening) {
@@ -358,11 +426,11 @@ static bool inherit(struct port *p, struct hub_failure *failure)
     if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.len) != 0)
         return fail(p, HUB_USAGE, "neither listening nor connected", failure);
     p->state = PORT_UP;
-    return connection_open(p->hub, p, fd, &peer, clock_ms()) != NULL;
+    address_text(&peer, text, sizeof text);
+    return connection_open(p->hub, p, fd, text, clock_ms()) != NULL;
 }
 
-struct port *port_inherit(struct hub *hub, const struct endpoint *e, const struct link_config *link,
-                          struct hub_failure *failure)
+struct port *port_inherit(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
 {
     struct port *p = create(hub, e, link, failure);
     return p ? settle(p, inherit(p, failure)) : NULL;
@@ -374,4 +442,16 @@ void port_close(struct port *p)
         remove_file(p);
     leave(p);
     p->state = p->state == PORT_UP ? PORT_UP : PORT_CLOSED;
+}
+
+void port_remove(struct port *p)
+{
+    struct port **at = &p->hub->ports;
+    while (*at && *at != p)
+        at = &(*at)->next;
+    if (*at)
+        *at = p->next;
+    p->state = PORT_WAITING; /* there is nothing that would have to be kept */
+    port_close(p);
+    loop_remove(&p->hub->loop, &p->source);
 }

@@ -22,7 +22,7 @@ struct port {
     struct hub *hub;
     struct port *next;
     struct endpoint endpoint;
-    const struct link_config *link;
+    struct link *link;
     enum port_state state;
     bool given_up;           /* it was dialled in vain for as often as it may be */
     int64_t due;             /* of the state's end, ms */
@@ -37,14 +37,18 @@ struct port {
 
 /* A port that listens on an address of its endpoint. NULL: *failure says what is wrong; likewise the others. */
 struct port *port_listen(struct hub *hub, const struct endpoint *endpoint, const struct address *address,
-                         const struct link_config *link, struct hub_failure *failure);
+                         struct link *link, struct hub_failure *failure);
 
 /* A port that dials once the hub runs. */
-struct port *port_dial(struct hub *hub, const struct endpoint *endpoint, const struct link_config *link,
+struct port *port_dial(struct hub *hub, const struct endpoint *endpoint, struct link *link,
                        struct hub_failure *failure);
 
+/* A port on a serial line, opened once the hub runs, and again when it is gone. */
+struct port *port_serial(struct hub *hub, const struct endpoint *endpoint, struct link *link,
+                         struct hub_failure *failure);
+
 /* A port on an inherited socket, listening or connected. */
-struct port *port_inherit(struct hub *hub, const struct endpoint *endpoint, const struct link_config *link,
+struct port *port_inherit(struct hub *hub, const struct endpoint *endpoint, struct link *link,
                           struct hub_failure *failure);
 
 bool port_dials(const struct port *port);
@@ -54,5 +58,8 @@ void port_lost(struct port *port, bool worked, int64_t now);
 
 /* Listens and dials no more. */
 void port_close(struct port *port);
+
+/* Likewise, and it is freed; it has no connection any more. */
+void port_remove(struct port *port);
 
 #endif

@@ -7,14 +7,15 @@
 #include "astm/view.h"
 #include "base/log.h"
 #include "hl7/view.h"
+#include "link/allow.h"
 #include "out/message.h"
 
 struct protocol;
 
 /* How the link to one instrument, or one kind of instrument, is spoken on. What it points to stays the caller's. */
 struct link_config {
-    const char *name; /* the link's name in the output */
-    const struct protocol *protocol;
+    const char *name;                /* the link's name in the output */
+    const struct protocol *protocol; /* protocol_auto: what the first bytes say */
     struct astm_link_config astm;
     struct astm_view_config astm_view;
     struct hl7_link_config hl7;
@@ -23,6 +24,13 @@ struct link_config {
     const char *password;        /* ASTM: what H.4 has to be; NULL: anything */
     int64_t idle_ms;             /* a connection that says nothing for so long is closed; 0: kept */
     bool wire;                   /* wire events go to the hand-over (-o frame) */
+    struct allow allow;          /* who may connect */
+    size_t max_per_peer;         /* connections from one address; 0: any number */
+    bool replace;                /* a new connection from an address retires those that are there */
+    int64_t connect_ms;          /* a dial, the look-up included, takes at most this */
+    int64_t retry_min_ms, retry_max_ms;
+    double retry_factor;
+    uint64_t max_retries; /* in a row; UINT64_MAX: for ever */
 };
 
 /* The defaults of the contract. role: who wins a contention, ASTM alone. */
@@ -64,19 +72,30 @@ struct machine_wire {
     const struct hl7_wire *hl7;
 };
 
+/* What a machine tells of. */
+struct machine_notice {
+    const struct protocol *protocol; /* whose number it is */
+    unsigned number;                 /* enum astm_notice or hl7_notice; for protocol_auto 0 */
+    enum log_level level;
+    const char *name, *text;
+};
+
 /* Who watches a machine. acknowledged: as in astm_observer. */
 struct machine_observer {
     void *context;
     void (*wire)(void *context, const struct machine_wire *wire); /* NULL: nobody */
-    void (*notice)(void *context, enum log_level level, const char *name, const char *text);
+    void (*notice)(void *context, const struct machine_notice *notice);
     void (*acknowledged)(void *context, uint64_t first, uint64_t last, bool proven);
     void (*stamp)(void *context, struct hl7_stamp *stamp);
 };
 
-/* A machine of either protocol. It must not be moved. */
+/* A machine of either protocol, or of none as long as nobody knows which. It must not be moved. */
 struct machine {
+    const struct protocol *protocol;
     const struct link_config *config;
+    uint64_t seed;
     struct machine_observer observer;
+    bool foreign_told; /* somebody speaks another protocol here */
     union {
         struct astm_link astm;
         struct hl7_link hl7;
@@ -100,7 +119,7 @@ struct protocol {
     bool tells_acknowledged;
     int farewell; /* a byte after which nothing more is to be expected, or -1 */
 
-    void (*init)(struct machine *m, uint64_t seed);
+    void (*init)(struct machine *m);
     size_t (*push)(struct machine *m, const unsigned char *bytes, size_t n, int64_t now);
     bool (*next)(struct machine *m, struct machine_event *event);
     void (*answer)(struct machine *m, uint64_t ticket, enum verdict verdict, int64_t now);
@@ -138,7 +157,16 @@ struct protocol {
     void (*wire_text)(const struct machine_wire *wire, char *out, size_t n);
 };
 
-extern const struct protocol protocol_astm, protocol_hl7;
+extern const struct protocol protocol_astm, protocol_hl7, protocol_auto;
+
+/* Begins the machine of the configured protocol. observer: what it points to must outlive the machine. */
+void machine_init(struct machine *m, const struct link_config *config, const struct machine_observer *observer,
+                  uint64_t seed);
+
+/* Looks at bytes that come while nobody is in the middle of a message. Returns how many of them the machine may have
+ * now; the others are to be offered again with what follows, for they may be the beginning of another protocol. Where
+ * another one does begin, a machine that detects becomes one of that, and any other tells of it, once. */
+size_t machine_look(struct machine *m, const unsigned char *bytes, size_t n);
 
 void views_free(struct views *v);
 

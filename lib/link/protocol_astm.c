@@ -30,7 +30,8 @@ static enum log_level level_of(enum astm_notice notice)
 static void on_notice(void *context, enum astm_notice notice, const char *text)
 {
     struct machine *m = context;
-    m->observer.notice(m->observer.context, level_of(notice), astm_notice_name(notice), text);
+    const struct machine_notice told = {&protocol_astm, notice, level_of(notice), astm_notice_name(notice), text};
+    m->observer.notice(m->observer.context, &told);
 }
 
 static void on_wire(void *context, const struct astm_wire *wire)
@@ -45,10 +46,10 @@ static void on_acknowledged(void *context, uint64_t first, uint64_t last, bool p
     m->observer.acknowledged(m->observer.context, first, last, proven);
 }
 
-static void init(struct machine *m, uint64_t seed)
+static void init(struct machine *m)
 {
     struct astm_observer observer = {m->observer.wire ? on_wire : NULL, on_notice, on_acknowledged, m};
-    astm_link_init(&m->astm, &m->config->astm, &observer, seed);
+    astm_link_init(&m->astm, &m->config->astm, &observer, m->seed);
 }
 
 static size_t push(struct machine *m, const unsigned char *bytes, size_t n, int64_t now)
@@ -110,7 +111,7 @@ static void refuse(struct machine *m, int64_t now)
         astm_link_tick(&m->astm, astm_link_deadline(&m->astm));
 }
 
-static bool send(struct machine *m, const unsigned char *text, size_t n, int64_t now)
+static bool put_up(struct machine *m, const unsigned char *text, size_t n, int64_t now)
 {
     return astm_link_send(&m->astm, text, n, now);
 }
@@ -234,7 +235,7 @@ const struct protocol protocol_astm = {
     .answer = answer,
     .settle = settle,
     .refuse = refuse,
-    .send = send,
+    .send = put_up,
     .out = out,
     .sent = sent,
     .deadline = deadline,

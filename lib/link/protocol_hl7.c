@@ -26,7 +26,8 @@ static enum log_level level_of(enum hl7_notice notice)
 static void on_notice(void *context, enum hl7_notice notice, const char *text)
 {
     struct machine *m = context;
-    m->observer.notice(m->observer.context, level_of(notice), hl7_notice_name(notice), text);
+    const struct machine_notice told = {&protocol_hl7, notice, level_of(notice), hl7_notice_name(notice), text};
+    m->observer.notice(m->observer.context, &told);
 }
 
 static void on_wire(void *context, const struct hl7_wire *wire)
@@ -44,9 +45,8 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
     m->observer.stamp(m->observer.context, stamp);
 }
 
-static void init(struct machine *m, uint64_t seed)
+static void init(struct machine *m)
 {
-    (void)seed;
     struct hl7_observer observer = {m->observer.wire ? on_wire : NULL, on_notice, m->observer.stamp ? on_stamp : NULL,
                                     m};
     hl7_link_init(&m->hl7, &m->config->hl7, &observer);
@@ -139,7 +139,7 @@ static void refuse(struct machine *m, int64_t now)
         hl7_link_answer(&m->hl7, m->hl7.ticket, VERDICT_LATER, NULL, now);
 }
 
-static bool send(struct machine *m, const unsigned char *text, size_t n, int64_t now)
+static bool put_up(struct machine *m, const unsigned char *text, size_t n, int64_t now)
 {
     return hl7_link_send(&m->hl7, text, n, now);
 }
@@ -258,7 +258,7 @@ const struct protocol protocol_hl7 = {
     .answer = answer,
     .settle = settle,
     .refuse = refuse,
-    .send = send,
+    .send = put_up,
     .out = out,
     .sent = sent,
     .deadline = deadline,

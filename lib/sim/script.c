@@ -64,8 +64,10 @@ static bool fetch_hl7(struct reading *r, struct hl7_reader *reader)
     struct hl7_message m;
     bool fine = true;
     while (hl7_reader_next(reader, &m)) {
-        if (m.header.why || !hl7_block_fits(m.text, m.len))
-            on_defect(r, m.offset, "a message that cannot be sent is left out: no MSH that can be read, or VT or FS");
+        if (m.header.why)
+            continue; /* the reader has told of it */
+        if (!hl7_block_fits(m.text, m.len))
+            on_defect(r, m.offset, "a message that cannot be sent is left out: it holds VT or FS");
         else
             fine = fine && keep(r->script, m.text, m.len);
     }

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 #include "tap.h"
@@ -8,8 +9,9 @@ static void clocks(void)
 {
     int64_t before = clock_ms();
     time_t now = time(NULL);
-    int64_t wall = clock_wall_us();
+    int64_t wall = clock_wall_us(), fine = clock_us();
     ok(before > 0 && clock_ms() >= before, "the monotonic clock does not go back");
+    ok(fine / 1000 - before <= 60000 && fine / 1000 >= before && clock_us() >= fine, "nor does it in microseconds");
     ok(wall / 1000000 - now <= 1 && now - wall / 1000000 <= 1, "the wall clock agrees with time()");
 }
 
@@ -95,6 +97,118 @@ static void ident_order(void)
     ok(d.low != other.low, "two beginnings differ");
 }
 
+/* Zones by their rules, so that no file has to be there that tells of them. */
+#define BERLIN "CET-1CEST,M3.5.0,M10.5.0/3"
+#define ST_JOHNS "NST3:30NDT,M3.2.0,M11.1.0"
+
+static void local_times(void)
+{
+    static const struct {
+        const char *zone;
+        int64_t us;
+        const char *text;
+    } cases[] = {
+        {"UTC0", 0, "19700101000000.000+0000"},
+        {"UTC0", INT64_C(1795224600123456), "20261121013000.123+0000"},
+        {"UTC0", 999, "19700101000000.000+0000"},
+        {"UTC0", 1000, "19700101000000.001+0000"},
+        {"UTC0", 999999, "19700101000000.999+0000"},
+        {"UTC0", INT64_C(253402214399999999), "99991230235959.999+0000"},
+        {"UTC0", INT64_C(-59011459200000000), "01000101000000.000+0000"},
+        /* before 1970 the parts of a second still count up */
+        {"UTC0", -1, "19691231235959.999+0000"},
+        {"UTC0", -1000000, "19691231235959.000+0000"},
+        {"UTC0", -999999, "19691231235959.000+0000"},
+        {"UTC0", INT64_C(-2208988800000000), "19000101000000.000+0000"},
+        {BERLIN, INT64_C(1795224600123456), "20261121023000.123+0100"},
+        {BERLIN, -1, "19700101005959.999+0100"},
+        /* the hour that is left out, and the one that comes twice */
+        {BERLIN, INT64_C(1774745999999999), "20260329015959.999+0100"},
+        {BERLIN, INT64_C(1774746000000000), "20260329030000.000+0200"},
+        {BERLIN, INT64_C(1792889999000000), "20261025025959.000+0200"},
+        {BERLIN, INT64_C(1792890000000000), "20261025020000.000+0100"},
+        {ST_JOHNS, INT64_C(1795224600123456), "20261120220000.123-0330"},
+        {ST_JOHNS, INT64_C(1783000000000000), "20260702111640.000-0230"},
+        {"<+0545>-5:45", 0, "19700101054500.000+0545"},
+        {"<+14>-14", INT64_C(1795224600123456), "20261121153000.123+1400"},
+        {"<-12>12", INT64_C(1795224600123456), "20261120133000.123-1200"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *out = malloc(32);
+        setenv("TZ", cases[i].zone, 1);
+        tzset();
+        time_hl7_us(cases[i].us, out);
+        is_str(out, cases[i].text, "%lld microseconds in %s", (long long)cases[i].us, cases[i].zone);
+        free(out);
+    }
+}
+
+/* Where a zone moves a time out of the years that have four digits, whatever is written fits. */
+static void far_times(void)
+{
+    static const char *const zones[] = {"UTC0", BERLIN, ST_JOHNS, "<+14>-14", "<-12>12"};
+    static const int64_t times[] = {INT64_MIN, INT64_MAX, INT64_C(-62167219200000000), INT64_C(253402300799999999)};
+    for (size_t i = 0; i < sizeof zones / sizeof *zones; i++)
+        for (size_t j = 0; j < sizeof times / sizeof *times; j++) {
+            char *out = malloc(32);
+            setenv("TZ", zones[i], 1);
+            tzset();
+            time_hl7_us(times[j], out);
+            ok(strnlen(out, 32) == 23 && strspn(out, "0123456789") == 14 && out[14] == '.',
+               "a time at the edge, in %s: %.31s", zones[i], out);
+            free(out);
+        }
+}
+
+static void short_shape(void)
+{
+    struct short_ident d = {.salt = 0};
+    char out[16];
+    short_ident_next(&d, 0, out);
+    is_str(out, "000000000010000", "55 bits of microseconds, which never are the same again, then 20 of salt");
+    d = (struct short_ident){.salt = 0x12345};
+    short_ident_next(&d, INT64_C(1795224600123456), out);
+    is_int(strlen(out), 15, "15 characters");
+    short_ident_next(&d, INT64_C(1795224600123457), out);
+    is_str(out + 11, "5T82", "the salt, five bits a character");
+    char before[16];
+    memcpy(before, out, sizeof before);
+    short_ident_next(&d, INT64_C(1795224600123457), out);
+    ok(strcmp(before, out) < 0, "the clock stands still");
+    short_ident_next(&d, INT64_C(1795224600123458), out);
+    memcpy(before, out, sizeof before);
+    short_ident_next(&d, -1, out);
+    ok(strcmp(before, out) < 0, "it goes back before 1970");
+    short_ident_next(&d, INT64_MIN, before);
+    ok(strcmp(out, before) < 0, "as far as it can");
+}
+
+static void short_order(void)
+{
+    static const int64_t steps[] = {0, 1, 999, -1, -1000000, 0, 5000, -5000, 60000000};
+    struct short_ident d, other;
+    int64_t now = INT64_C(1795224600123456), wrong = 0;
+    char last[16] = "", out[16];
+    short_ident_init(&d);
+    for (size_t i = 0; i < 200000; i++) {
+        now += steps[i % (sizeof steps / sizeof *steps)];
+        short_ident_next(&d, now, out);
+        wrong += strlen(out) != 15 || strspn(out, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") != 15 || strcmp(out, last) <= 0;
+        memcpy(last, out, sizeof last);
+    }
+    is_int(wrong, 0, "each short identifier is greater than the one before, wherever the clock goes");
+    ok(d.salt < 1u << 24 && d.us, "it remembers the time");
+    int alike = 0;
+    for (int i = 0; i < 8; i++) {
+        short_ident_init(&d);
+        short_ident_init(&other);
+        short_ident_next(&d, now, out);
+        short_ident_next(&other, now, last);
+        alike += strcmp(out, last) == 0;
+    }
+    ok(alike < 8, "two processes have others at the same time");
+}
+
 int main(void)
 {
     clocks();
@@ -102,5 +216,9 @@ int main(void)
     every_day();
     ident_shape();
     ident_order();
+    local_times();
+    far_times();
+    short_shape();
+    short_order();
     return done();
 }

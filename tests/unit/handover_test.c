@@ -12,7 +12,8 @@
 /* A hand-over to a pipe whose reader reads when the test lets it, and the verdicts that came. */
 struct stage {
     struct handover h;
-    struct link_config link;
+    struct link_config config;
+    struct link link;
     int reader, writer;
     struct bytes got; /* by the reader */
     int verdicts;
@@ -41,9 +42,10 @@ static void on_repeated(void *context, const struct handover_party *party)
 /* stdout stays TAP's; the outlet is put on the stage's descriptor. */
 static void open_on(struct stage *s, int fd, enum view_format format, uint32_t dedup, uint64_t limit)
 {
-    s->link = link_defaults(&protocol_astm, ASTM_HOST);
-    s->link.astm_view.format = format;
-    s->link.name = "link";
+    s->config = link_defaults(&protocol_astm, ASTM_HOST);
+    s->config.astm_view.format = format;
+    s->config.name = "link";
+    s->link.config = &s->config;
     handover_open(&s->h, format, dedup, limit);
     outlet_close(&s->h.outlet);
     outlet_open(&s->h.outlet, fd);
@@ -122,15 +124,15 @@ static struct message message(const char *id, size_t len)
 static enum verdict offer(struct stage *s, const char *id, size_t len, uint64_t connection, uint64_t ticket)
 {
     struct message m = message(id, len);
-    struct handover_party party = {connection, ticket, false};
-    return handover_offer(&s->h, &party, &s->link, &m, "10.0.0.5:49152");
+    struct handover_party party = {connection, ticket, false, &s->link, &protocol_astm};
+    return handover_offer(&s->h, &party, &m, "10.0.0.5:49152");
 }
 
 static enum verdict offer_owed(struct stage *s, const char *id, uint64_t connection, uint64_t ticket)
 {
     struct message m = message(id, 80);
-    struct handover_party party = {connection, ticket, true};
-    return handover_offer(&s->h, &party, &s->link, &m, "10.0.0.5:49152");
+    struct handover_party party = {connection, ticket, true, &s->link, &protocol_astm};
+    return handover_offer(&s->h, &party, &m, "10.0.0.5:49152");
 }
 
 /* ---- the verdict ---- */
@@ -195,12 +197,12 @@ static void test_invisible(void)
     ok(s.verdicts == 1 && !s.h.written, "a view that shows nothing of a message has handed it over at once");
     stall(&s);
     struct astm_wire wire = {.event = "ENQ"};
-    handover_wire(&s.h, &s.link, &(struct machine_wire){.astm = &wire}, "10.0.0.5:49152");
+    handover_wire(&s.h, &s.link, &protocol_astm, &(struct machine_wire){.astm = &wire}, "10.0.0.5:49152");
     offer(&s, "b", 100, 1, 2);
     handover_pump(&s.h, 0);
     is_int(s.verdicts, 1, "but not before the events of its frames are written");
     for (int i = 0; i < 10000 && !handover_full(&s.h); i++)
-        handover_wire(&s.h, &s.link, &(struct machine_wire){.astm = &wire}, "10.0.0.5:49152");
+        handover_wire(&s.h, &s.link, &protocol_astm, &(struct machine_wire){.astm = &wire}, "10.0.0.5:49152");
     ok(handover_full(&s.h), "events that nobody reads stop the reading of more");
     s.got.len = 0;
     read_all(&s);
@@ -328,17 +330,17 @@ static void test_query(void)
     static const char text[] = "H|\\^&|q||sender\rQ|1|^S-1||ALL\rL|1|N\r";
     struct message m = {
         .text = (const unsigned char *)text, .len = strlen(text), .notes = "", .complete = true, .framed = true};
-    struct handover_party one = {1, 1, false}, two = {2, 1, false}, again = {1, 2, false};
     struct stage s;
+    struct handover_party one = {1, 1, false, &s.link, &protocol_astm};
+    struct handover_party two = {2, 1, false, &s.link, &protocol_astm}, again = {1, 2, false, &s.link, &protocol_astm};
     begin(&s, VIEW_MESSAGE, 10, 0);
-    is_int(handover_offer(&s.h, &one, &s.link, &m, "p"), VERDICT_WAIT, "a query waits");
+    is_int(handover_offer(&s.h, &one, &m, "p"), VERDICT_WAIT, "a query waits");
     handover_pump(&s.h, 0);
-    is_int(handover_offer(&s.h, &again, &s.link, &m, "p"), VERDICT_ACCEPT,
-           "a query whose ACK is not sent yet is known");
-    is_int(handover_offer(&s.h, &two, &s.link, &m, "p"), VERDICT_WAIT, "but not on another connection");
+    is_int(handover_offer(&s.h, &again, &m, "p"), VERDICT_ACCEPT, "a query whose ACK is not sent yet is known");
+    is_int(handover_offer(&s.h, &two, &m, "p"), VERDICT_WAIT, "but not on another connection");
     handover_pump(&s.h, 0);
     handover_acknowledged(&s.h, 2, 1, 1, false);
-    is_int(handover_offer(&s.h, &two, &s.link, &m, "p"), VERDICT_WAIT, "nor after its ACK");
+    is_int(handover_offer(&s.h, &two, &m, "p"), VERDICT_WAIT, "nor after its ACK");
     read_all(&s);
     is_int(lines(&s), 3, "it is asked again");
     finish(&s);
@@ -401,16 +403,16 @@ static void test_freeze(void)
 static void test_limit_unframed(void)
 {
     struct message m = message("x", 100);
-    struct handover_party party = {1, 1, true};
     struct stage s;
+    struct handover_party party = {1, 1, true, &s.link, &protocol_astm};
     begin(&s, VIEW_MESSAGE, 10, 1);
     offer(&s, "a", 100, 1, 1);
     m = message("x", 100);
     m.framed = false;
-    is_int(handover_offer(&s.h, &party, &s.link, &m, "p"), VERDICT_LATER, "without frames, what is more is left out");
+    is_int(handover_offer(&s.h, &party, &m, "p"), VERDICT_LATER, "without frames, what is more is left out");
     is_int(handover_rescue(&s.h), 0, "which is no loss: nobody acknowledged it");
     m.framed = true;
-    handover_offer(&s.h, &party, &s.link, &m, "p");
+    handover_offer(&s.h, &party, &m, "p");
     is_int(handover_rescue(&s.h), 1, "what was acknowledged is one");
     finish(&s);
 }

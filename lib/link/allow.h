@@ -1,0 +1,23 @@
+/* Which peers may connect (--allow): networks as `10.0.0.0/8`, `2001:db8::/32`, or single addresses. */
+#ifndef INSTLINK_ALLOW_H
+#define INSTLINK_ALLOW_H
+
+#include "link/endpoint.h"
+
+enum { ALLOW_MAX = 64 };
+
+struct allow {
+    struct {
+        unsigned char bytes[16]; /* an IPv4 address stands at the end of ::ffff:0:0/96 */
+        unsigned prefix;
+    } networks[ALLOW_MAX];
+    size_t n; /* none: everybody may */
+};
+
+/* Adds the networks of a list with commas, or one. False: *wrong points at the one that is none, or one too many. */
+bool allow_add(struct allow *allow, const char *text, const char **wrong);
+
+/* Whether that peer may connect. A unix socket's peer always may: its file has permissions. */
+bool allow_peer(const struct allow *allow, const struct address *peer);
+
+#endif
