@@ -45,7 +45,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-pr
 DEFINES := -D_GNU_SOURCE -DINSTLINK_VERSION='"$(VERSION)"'
 OPTIMISE := $(if $(SANITIZE),-O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,-O2)
 ifneq ($(filter-out help clean dist uninstall,$(or $(MAKECMDGOALS),all)),)
-HARDEN := -fPIE $(call probe,-fstack-protector-strong -fstack-clash-protection -fcf-protection)
+HARDEN := -fPIE $(call probe,-fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-plt)
 HARDEN_LINK := $(call probe,$(if $(filter -static,$(LDFLAGS)),,-pie) -Wl$(comma)-z$(comma)relro \
     -Wl$(comma)-z$(comma)now -Wl$(comma)-z$(comma)noexecstack)
 endif

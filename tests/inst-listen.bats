@@ -897,7 +897,7 @@ reload() {
 }
 
 @test "SIGHUP reads the file again: links that did not change keep their connections, others come and go" {
-    local kept ended changed
+    local kept ended
     printf '%s\n' 'kept auto 127.0.0.1:0' 'ended auto 127.0.0.1:0' "changed auto unix:$DIR/socket" >"$LINKS"
     start_listener inst-listen -v -f "$LINKS" 127.0.0.1:0
     dial "$(port 1)"
@@ -1078,8 +1078,9 @@ metric() {
 }
 
 @test "--metrics keeps a file for Prometheus: valid, labels escaped, each link's counters, those of one name together" {
+    local name=$'\xc3\xbc'
     need promtool
-    printf '%s\n' 'a"b\\c astm 127.0.0.1:0' 'ü hl7 127.0.0.1:0' >"$LINKS"
+    printf '%s\n' 'a"b\\c astm 127.0.0.1:0' "$name hl7 127.0.0.1:0" >"$LINKS"
     start_listener inst-listen -q --metrics "$DIR/metrics" -f "$LINKS" 127.0.0.1:0 127.0.0.1:0
     await test -s "$DIR/metrics"
     promtool check metrics <"$DIR/metrics"
@@ -1106,11 +1107,11 @@ metric() {
     metric records_total 'link="a\"b\\c"' 4
     metric checksum_errors_total 'link="a\"b\\c"' 1
     metric refusals_total 'link="a\"b\\c",reason="bad-checksum"' 1
-    metric messages_total 'link="ü"' 1
-    metric retransmissions_total 'link="ü"' 1
-    metric refusals_total 'link="ü",reason="unreadable"' 1
-    metric timeouts_total 'link="ü"' 0
-    grep -q -E '^instlink_last_message_timestamp_seconds\{link="ü"\} [0-9]{10}\.[0-9]{6}$' "$DIR/metrics"
+    metric messages_total "link=\"$name\"" 1
+    metric retransmissions_total "link=\"$name\"" 1
+    metric refusals_total "link=\"$name\",reason=\"unreadable\"" 1
+    metric timeouts_total "link=\"$name\"" 0
+    grep -q -E "^instlink_last_message_timestamp_seconds\{link=\"$name\"\} [0-9]{10}\.[0-9]{6}\$" "$DIR/metrics"
     promtool check metrics <"$DIR/metrics"
     [ "$(grep -c '^# HELP' "$DIR/metrics")" = "$(grep -v '^#' "$DIR/metrics" | cut -d '{' -f 1 | sort -u | wc -l)" ]
     [ "$(grep -c '^# TYPE' "$DIR/metrics")" = "$(grep -c '^# HELP' "$DIR/metrics")" ]

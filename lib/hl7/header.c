@@ -38,6 +38,8 @@ static size_t field_end(const unsigned char *p, size_t n, unsigned char separato
     return i;
 }
 
+enum { SHORT = 16 }; /* bytes of a field that are looked at one by one */
+
 /* Splits the MSH segment. Returns the number of its last field. */
 static size_t split(struct hl7_header *h, struct hl7_slice segment, enum width width)
 {
@@ -46,7 +48,11 @@ static size_t split(struct hl7_header *h, struct hl7_slice segment, enum width w
     for (size_t i = 2; i <= HL7_MSH_FIELDS; i++)
         h->msh[i] = (struct hl7_slice){end, 0};
     for (;; number++) {
-        size_t n = p < end ? field_end(p, (size_t)(end - p), h->separators.field, number > 2 ? width : SINGLE) : 0;
+        size_t n = 0;
+        while (width == SINGLE && n < SHORT && p + n < end && p[n] != h->separators.field)
+            n++;
+        if (n == SHORT || width != SINGLE)
+            n = p < end ? field_end(p, (size_t)(end - p), h->separators.field, number > 2 ? width : SINGLE) : 0;
         if (number <= HL7_MSH_FIELDS)
             h->msh[number] = (struct hl7_slice){p, n};
         p += n;

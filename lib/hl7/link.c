@@ -8,6 +8,7 @@
 enum {
     DRIP_MS_PER_BYTE = 20,        /* 50 bytes a second */
     DRIP_MAX_MS = 30 * 60 * 1000, /* however steadily a message drips */
+    ACK_ROOM = 512,               /* most acknowledgements are shorter */
     OUT_MAX = 256 << 10,          /* while so many bytes of answers wait to be sent, nothing is taken */
 };
 
@@ -143,28 +144,35 @@ static struct hl7_stamp new_stamp(struct hl7_link *l)
     return stamp;
 }
 
-/* A byte that would end or begin a block becomes `?`. */
-static void replace(struct bytes *text, unsigned char byte)
+/* From there on a byte that would end or begin a block becomes `?`. */
+static void replace(struct bytes *out, size_t from, unsigned char byte)
 {
-    unsigned char *at = text->data;
-    while ((at = memchr(at, byte, (size_t)(text->data + text->len - at))))
+    unsigned char *at = out->data + from;
+    while ((at = memchr(at, byte, (size_t)(out->data + out->len - at))))
         *at = '?';
 }
 
+/* An acknowledgement is made in the place that it goes out from. */
 static void acknowledge(struct hl7_link *l, const struct hl7_message *m, enum hl7_code code, enum hl7_error error,
                         const char *reason)
 {
-    struct bytes text = {0};
-    if (code == HL7_CODE_NONE)
+    struct bytes *out = l->config->release == 2 ? &l->replies : &l->out;
+    size_t before = out->len, from = before + 1;
+    if (code == HL7_CODE_NONE || (out == &l->replies && out->len >= l->text.len + OUT_MAX))
         return;
     struct hl7_stamp stamp = new_stamp(l);
     struct hl7_ack ack = {code, error, reason, stamp.time, stamp.id, m->utf16 ? "UNICODE UTF-8" : NULL};
-    if (hl7_ack_build(&text, &m->header, &ack)) {
-        replace(&text, HL7_VT);
-        replace(&text, HL7_FS);
-        put_block(l, text.data, text.len);
+    if (!bytes_reserve(out, ACK_ROOM) || !bytes_append(out, "\x0B", 1) || !hl7_ack_build(out, &m->header, &ack) ||
+        !bytes_reserve(out, 2)) {
+        out->len = before;
+        return;
     }
-    bytes_free(&text);
+    replace(out, from, HL7_VT);
+    replace(out, from, HL7_FS);
+    size_t n = out->len - from;
+    bytes_append(out, "\x1C\r", 2);
+    if (out == &l->out)
+        watch_sent(l, "block", out->data + from, n);
 }
 
 /* Refuses a message as its MSH asks. Returns the code that was sent. */

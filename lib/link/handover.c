@@ -121,7 +121,7 @@ static bool keep(struct handover *h, struct handover_job *job, const struct mess
     job->message = *m;
     job->message.text = job->copy.data;
     job->message.notes = base + m->len;
-    job->message.header = NULL; /* it is of the other text */
+    job->message.own = NULL; /* it is of the other text */
     job->envelope = (struct envelope){base + at[0], e->link, base + at[1], base + at[2], NULL, 0};
     h->held += job->copy.cap;
     return true;

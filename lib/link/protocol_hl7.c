@@ -71,13 +71,23 @@ static struct message neutral(const struct hl7_message *h)
     };
 }
 
-/* What MSH says of the message: read already, or read into `own`. */
-static struct hl7_header *header_of(const struct message *m, struct hl7_header *own)
+/* The message as HL7 has it: at hand, or put together in `space`. */
+static struct hl7_message *own_of(const struct message *m, struct hl7_message *space)
 {
-    if (m->header)
-        return m->header;
-    hl7_header_read(own, m->text, m->len);
-    return own;
+    if (m->own)
+        return m->own;
+    *space = (struct hl7_message){
+        .text = m->text,
+        .len = m->len,
+        .notes = m->notes,
+        .notes_len = m->notes_len,
+        .complete = m->complete,
+        .framed = m->framed,
+        .utf16 = m->utf16,
+        .offset = m->offset,
+    };
+    hl7_header_read(&space->header, m->text, m->len);
+    return space;
 }
 
 static struct delivery delivery_of(const struct hl7_event *event)
@@ -103,7 +113,7 @@ static bool next(struct machine *m, struct machine_event *event)
         return false;
     if (e.kind == HL7_EVENT_MESSAGE) {
         *event = (struct machine_event){MACHINE_MESSAGE, .message = neutral(&e.message), .ticket = e.ticket};
-        event->message.header = &hl7_link_message(&m->hl7)->header;
+        event->message.own = hl7_link_message(&m->hl7);
     } else {
         *event = (struct machine_event){MACHINE_DELIVERY, .delivery = delivery_of(&e)};
     }
@@ -201,7 +211,8 @@ static const char *refusal(const struct link_config *config, const struct messag
 
 static bool key(const struct message *m, unsigned char bytes[16], bool *query)
 {
-    struct hl7_header own, *h = header_of(m, &own);
+    struct hl7_message space;
+    struct hl7_header *h = &own_of(m, &space)->header;
     *query = false;
     if (h->why || !h->msh[HL7_CONTROL_ID].n || hl7_header_query(h))
         return false;
@@ -214,19 +225,8 @@ static bool key(const struct message *m, unsigned char bytes[16], bool *query)
 static bool view_begin(struct views *v, const struct link_config *config, const struct message *m,
                        const struct envelope *envelope)
 {
-    struct hl7_header own;
-    const struct hl7_message h = {
-        .text = m->text,
-        .len = m->len,
-        .notes = m->notes,
-        .notes_len = m->notes_len,
-        .complete = m->complete,
-        .framed = m->framed,
-        .utf16 = m->utf16,
-        .offset = m->offset,
-        .header = *header_of(m, &own),
-    };
-    return hl7_view_begin(&v->hl7, &config->hl7_view, &h, envelope);
+    struct hl7_message space;
+    return hl7_view_begin(&v->hl7, &config->hl7_view, own_of(m, &space), envelope);
 }
 
 static enum view_progress view_more(struct views *v, struct bytes *out)

@@ -16,7 +16,7 @@ struct message {
     bool framed;     /* it came in frames, or in a block */
     bool utf16;      /* it came in UTF-16, and is UTF-8 now, whatever it says of itself */
     uint64_t offset; /* where in the stream or capture it begins */
-    void *header;    /* what the protocol has read of it already, in that protocol's own form; NULL: nothing */
+    void *own;       /* the same as the protocol's own struct, read already; NULL: it is not at hand */
 };
 
 #endif
