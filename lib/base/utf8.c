@@ -34,6 +34,8 @@ size_t ascii_run(const unsigned char *s, size_t n)
         if (mask)
             return i + (size_t)__builtin_ctz((unsigned)mask);
     }
+    if (i < n && n >= 16 && !_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(s + n - 16))))
+        return n; /* the last bytes, some of them for the second time */
     while (i < n && s[i] < 0x80)
         i++;
     return i;

@@ -142,11 +142,10 @@ static const char *table_text(enum hl7_error error)
     return "Message accepted";
 }
 
-/* What is being written; after a failure nothing more is. */
+/* Where the next byte goes; there is room for all of it. */
 struct writer {
-    struct bytes *out;
+    unsigned char *o;
     struct hl7_separators s;
-    bool fine;
 };
 
 /* A separator of each kind, also where their message has none of it. */
@@ -169,12 +168,14 @@ static struct hl7_slice slice(const char *text)
 
 static void put(struct writer *w, struct hl7_slice text)
 {
-    w->fine = w->fine && bytes_append(w->out, text.p, text.n);
+    if (text.n)
+        memcpy(w->o, text.p, text.n);
+    w->o += text.n;
 }
 
 static void put_char(struct writer *w, unsigned char c)
 {
-    w->fine = w->fine && bytes_append(w->out, &c, 1);
+    *w->o++ = c;
 }
 
 static void put_field(struct writer *w, struct hl7_slice text)
@@ -282,6 +283,18 @@ static void put_msa(struct writer *w, const struct hl7_header *theirs, const str
         put_err(w, ack, reason);
 }
 
+/* At least as many bytes as the answer has: what is taken from theirs, our own, and the rest of two or three segments.
+ */
+static size_t room_for(const struct hl7_header *theirs, const struct hl7_ack *ack)
+{
+    enum { REST = 256 };
+    bool accepted = ack->code == HL7_CODE_AA || ack->code == HL7_CODE_CA;
+    size_t room = REST + (accepted ? 0 : 3 * REASON_MAX) + strlen(ack->time) + strlen(ack->id);
+    for (size_t i = 2; i <= HL7_CHARSET; i++)
+        room += theirs->msh[i].n;
+    return room + theirs->msh[HL7_CONTROL_ID].n + (ack->charset ? strlen(ack->charset) : 0);
+}
+
 bool hl7_ack_build(struct bytes *out, const struct hl7_header *theirs, const struct hl7_ack *ack)
 {
     static const char blank[] = "MSH|^~\\&|||||||||P|2.5";
@@ -290,12 +303,12 @@ bool hl7_ack_build(struct bytes *out, const struct hl7_header *theirs, const str
         hl7_header_read(&unknown, (const unsigned char *)blank, strlen(blank));
         theirs = &unknown;
     }
-    size_t mark = out->len;
-    struct writer w = {out, theirs->separators, true};
+    if (!bytes_reserve(out, room_for(theirs, ack)))
+        return false;
+    struct writer w = {out->data + out->len, theirs->separators};
     complete(&w.s);
     put_msh(&w, theirs, ack);
     put_msa(&w, theirs, ack);
-    if (!w.fine)
-        out->len = mark;
-    return w.fine;
+    out->len = (size_t)(w.o - out->data);
+    return true;
 }
