@@ -130,15 +130,6 @@ static const struct option options[] = {
     {0},
 };
 
-static bool option_get(const struct program *p, struct astm_decoder *a, int *status)
-{
-    const char *wrong = get_parse(&a->paths, &astm_get_names, optarg);
-    a->get.paths = &a->paths;
-    if (wrong)
-        *status = program_usage(p, "--get: '%.*s' is no path like P.6.1 or R.4", (int)strcspn(wrong, ","), wrong);
-    return !wrong;
-}
-
 /* Takes one option of ours. False: exit with d->status. */
 static bool take_option(struct decoder *d, struct astm_decoder *a, int option)
 {
@@ -147,7 +138,8 @@ static bool take_option(struct decoder *d, struct astm_decoder *a, int option)
     case 'o':
         return option_format(p, optarg, &a->format.format, &d->status);
     case GET:
-        return option_get(p, a, &d->status);
+        a->get.paths = &a->paths;
+        return option_get(p, &astm_get_names, "P.6.1 or R.4", optarg, &a->paths, &d->status);
     case POSITIONAL:
         a->format.positional = true;
         return true;

@@ -128,16 +128,6 @@ static const struct option options[] = {
     {0},
 };
 
-static bool option_get(const struct program *p, struct hl7_decoder *h, int *status)
-{
-    const char *wrong = get_parse(&h->get, &hl7_get_names, optarg);
-    h->format.get = &h->get;
-    if (wrong)
-        *status =
-            program_usage(p, "--get: '%.*s' is no path like PID-3.1 or OBX-5[2].1.1", (int)strcspn(wrong, ","), wrong);
-    return !wrong;
-}
-
 static bool option_segment_end(const struct program *p, struct hl7_decoder *h, int *status)
 {
     if (hl7_segment_end_parse(optarg, &h->config.segment_end))
@@ -165,7 +155,8 @@ static bool take_option(struct decoder *d, struct hl7_decoder *h, int option)
     case 'o':
         return option_format(p, optarg, &h->format.format, &d->status);
     case GET:
-        return option_get(p, h, &d->status);
+        h->format.get = &h->get;
+        return option_get(p, &hl7_get_names, "PID-3.1 or OBX-5[2].1.1", optarg, &h->get, &d->status);
     case POSITIONAL:
         h->format.positional = true;
         return true;

@@ -93,20 +93,6 @@ static void on_defect(void *context, uint64_t offset, const char *text)
     log_line(LOG_ERROR, "%s: offset %llu: %s", (const char *)context, (unsigned long long)offset, text);
 }
 
-static bool slurp(int fd, struct bytes *all)
-{
-    for (;;) {
-        if (!bytes_reserve(all, 64 << 10))
-            return false;
-        ssize_t n = read(fd, all->data + all->len, all->cap - all->len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n == 0;
-        all->len += (size_t)n;
-    }
-}
-
 static bool read_file(struct simulation *s, char *name)
 {
     struct bytes all = {0};

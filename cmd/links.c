@@ -193,20 +193,6 @@ static bool take_lines(struct links *l, struct links_entry **list, const struct 
     return true;
 }
 
-static bool slurp(int fd, struct bytes *text)
-{
-    for (;;) {
-        if (!bytes_reserve(text, 16 << 10))
-            return false;
-        ssize_t n = read(fd, text->data + text->len, text->cap - text->len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n == 0;
-        text->len += (size_t)n;
-    }
-}
-
 static void free_list(struct links_entry *list)
 {
     while (list) {

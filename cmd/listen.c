@@ -104,15 +104,12 @@ bool option_ready_fd(const struct program *program, const char *text, int *fd, i
     return false;
 }
 
-static bool option_get(struct listener *l)
+static bool take_get(struct listener *l)
 {
     bool hl7 = l->common.protocol == &protocol_hl7;
-    const char *wrong = get_parse(&l->get, hl7 ? &hl7_get_names : &astm_get_names, optarg);
     l->common.get = &l->get;
-    if (wrong)
-        l->status = program_usage(&l->program, "--get: '%.*s' is no path like %s", (int)strcspn(wrong, ","), wrong,
-                                  hl7 ? "PID-3.1 or OBX-5[2].1.1" : "P.6.1 or R.4");
-    return !wrong;
+    return option_get(&l->program, hl7 ? &hl7_get_names : &astm_get_names,
+                      hl7 ? "PID-3.1 or OBX-5[2].1.1" : "P.6.1 or R.4", optarg, &l->get, &l->status);
 }
 
 static bool option_log(struct listener *l)
@@ -143,7 +140,7 @@ static bool take_option(struct listener *l, int option)
     case 'o':
         return option_format(p, optarg, &l->common.format, &l->status);
     case GET:
-        return option_get(l);
+        return take_get(l);
     case POSITIONAL:
         return l->common.positional = true;
     case 'n':

@@ -7,6 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 64 << 10 };
 
 static int print(const struct program *program, const char *text)
 {
@@ -80,15 +83,6 @@ bool option_size(const struct program *program, const char *option, const char *
     return false;
 }
 
-bool option_duration(const struct program *program, const char *option, const char *text, int64_t *ms, int *status)
-{
-    if (parse_duration_ms(text, ms))
-        return true;
-    *status =
-        program_usage(program, "%s: '%s' is no time (seconds, or a number with ms, s, m or h behind it)", option, text);
-    return false;
-}
-
 bool option_count(const struct program *program, const char *option, const char *text, uint64_t *count, int *status)
 {
     if (parse_count(text, count))
@@ -120,4 +114,27 @@ bool option_checksum(const struct program *program, const char *text, enum astm_
         return true;
     *status = program_usage(program, "--checksum: '%s' is none of std, noterm, stx, xor, none, auto", text);
     return false;
+}
+
+bool option_get(const struct program *program, const struct get_names *names, const char *examples, const char *text,
+                struct get_paths *paths, int *status)
+{
+    const char *wrong = get_parse(paths, names, text);
+    if (wrong)
+        *status = program_usage(program, "--get: '%.*s' is no path like %s", (int)strcspn(wrong, ","), wrong, examples);
+    return !wrong;
+}
+
+bool slurp(int fd, struct bytes *to)
+{
+    for (;;) {
+        if (!bytes_reserve(to, READ_SIZE))
+            return false;
+        ssize_t n = read(fd, to->data + to->len, to->cap - to->len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n == 0;
+        to->len += (size_t)n;
+    }
 }

@@ -2,6 +2,7 @@
 #ifndef INSTLINK_OPTIONS_H
 #define INSTLINK_OPTIONS_H
 
+#include "out/get.h"
 #include "out/view.h"
 
 #include <getopt.h>
@@ -32,10 +33,16 @@ enum option_result program_option(struct program *program, int option, int *stat
 /* Option values; each complains by itself. False: *status is 64. */
 bool option_format(const struct program *program, const char *text, enum view_format *format, int *status);
 bool option_size(const struct program *program, const char *option, const char *text, size_t *size, int *status);
-bool option_duration(const struct program *program, const char *option, const char *text, int64_t *ms, int *status);
 bool option_count(const struct program *program, const char *option, const char *text, uint64_t *count, int *status);
 bool option_from_1(const struct program *program, const char *option, const char *text, uint64_t *count, int *status);
 bool option_charset(const struct program *program, const char *text, struct charset *charset, int *status);
 bool option_checksum(const struct program *program, const char *text, enum astm_checksum *checksum, int *status);
+
+/* --get: examples are paths of that protocol, for people. */
+bool option_get(const struct program *program, const struct get_names *names, const char *examples, const char *text,
+                struct get_paths *paths, int *status);
+
+/* Appends all that comes from the descriptor. False: errno says why not. */
+bool slurp(int fd, struct bytes *to);
 
 #endif

@@ -103,6 +103,40 @@ void time_hl7_us(int64_t us, char out[32])
     memcpy(out + 18, zone, sizeof zone);
 }
 
+/* Writes over the digits of a fraction that has `width` of them. */
+static void put_fraction(char *at, int64_t value, int width)
+{
+    for (int i = width - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+}
+
+/* Whether the text is of that second; if not, it is from now on. */
+static bool same_second(struct time_text *t, int64_t us)
+{
+    bool same = t->known && us >= 0 && us / 1000000 == t->second;
+    t->known = true;
+    t->second = us / 1000000;
+    return same;
+}
+
+const char *time_iso_text(struct time_text *t, int64_t us)
+{
+    if (same_second(t, us))
+        put_fraction(t->text + strlen("2026-11-21T01:30:00."), us % 1000000, 6);
+    else
+        time_iso_us(us, t->text);
+    return t->text;
+}
+
+const char *time_hl7_text(struct time_text *t, int64_t us)
+{
+    if (same_second(t, us))
+        put_fraction(t->text + strlen("20261121013000."), us / 1000 % 1000, 3);
+    else
+        time_hl7_us(us, t->text);
+    return t->text;
+}
+
 static bool random_fill(void *data, size_t n)
 {
     if (getentropy(data, n) == 0)

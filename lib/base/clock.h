@@ -2,6 +2,7 @@
 #ifndef INSTLINK_CLOCK_H
 #define INSTLINK_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Milliseconds on a clock that never goes back; for deadlines. */
@@ -20,6 +21,17 @@ void time_iso_us(int64_t us, char out[28]);
 /* Writes a clock_wall_us time as HL7 does, in local time with its zone: `20261121013000.123+0100`, and NUL [HL7 v2.5.1
  * 2.A.22]. A time outside the years 0000 to 9999 is written as one of their first or last days. */
 void time_hl7_us(int64_t us, char out[32]);
+
+/* A time as text that is written anew only when its second changes. Zero-initialised is valid. Private. */
+struct time_text {
+    bool known;
+    int64_t second;
+    char text[32];
+};
+
+/* What time_iso_us and time_hl7_us write; valid until t is used again, and for one of them only. */
+const char *time_iso_text(struct time_text *t, int64_t us);
+const char *time_hl7_text(struct time_text *t, int64_t us);
 
 /* Where identifiers come from: one for each process and thread, initialised again after fork. Private. */
 struct ident {

@@ -99,8 +99,6 @@ bool hl7_view_begin(struct hl7_view *v, const struct hl7_view_config *config, co
         hl7_results_begin(&v->results, s, &v->charset, config->specimen);
     if (!lines)
         get_begin(&v->row);
-    if (lines && config->format == VIEW_MESSAGE)
-        memcpy(v->digest, hl7_header_digest(&v->message.header), sizeof v->digest);
     return !lines || config->format != VIEW_RECORD ||
            (json_member(&v->scratch, "message_id", envelope->id) && json_member(&v->scratch, "link", envelope->link));
 }
@@ -165,7 +163,7 @@ static bool write_notes(struct hl7_view *v, struct bytes *out)
 {
     const struct hl7_message *m = &v->message;
     char digest[33];
-    digest_hex(v->digest, digest);
+    digest_hex(hl7_header_digest(&v->message.header), digest);
     bool fine = json_member(out, "charset", v->charset.name) && bytes_puts(out, ",\"digest\":\"") &&
                 bytes_append(out, digest, 32) &&
                 bytes_puts(out, m->complete ? "\",\"complete\":true" : "\",\"complete\":false");

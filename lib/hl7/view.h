@@ -44,7 +44,6 @@ struct hl7_view {
     struct get_row row;
     struct bytes
         scratch; /* record lines: what each says of its message; results: a piece of value_parts; rows: a cell */
-    unsigned char digest[16];
 };
 
 /* Begins a message. What message, envelope and config point to must stay until the view is done. False when memory is

@@ -86,17 +86,9 @@ static void on_acknowledged(void *context, uint64_t first, uint64_t last, bool p
 
 static void on_stamp(void *context, struct hl7_stamp *stamp)
 {
-    enum { MILLISECONDS = 15 }; /* where they stand in it */
     struct connection *c = context;
-    struct hub *hub = c->hub;
-    int64_t wall = clock_wall_us(), ms = wall / 1000 % 1000;
-    if (wall / 1000000 != hub->stamp_second) {
-        hub->stamp_second = wall / 1000000;
-        time_hl7_us(wall, hub->stamp_time);
-    }
-    memcpy(stamp->time, hub->stamp_time, sizeof stamp->time);
-    for (int i = 2; i >= 0; i--, ms /= 10)
-        stamp->time[MILLISECONDS + i] = (char)('0' + ms % 10);
+    int64_t wall = clock_wall_us();
+    snprintf(stamp->time, sizeof stamp->time, "%s", time_hl7_text(&c->hub->stamp_time, wall));
     short_ident_next(&c->hub->control_ids, wall, stamp->id);
 }
 

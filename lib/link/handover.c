@@ -364,21 +364,6 @@ static uint32_t enter(struct handover *h, const unsigned char key[16], bool quer
     return entry;
 }
 
-/* The time as time_iso_us writes it; within a second only the microseconds change. */
-static const char *received_at(struct handover *h, int64_t wall)
-{
-    enum { MICROSECONDS = 20 }; /* where they stand in it */
-    int64_t us = wall % 1000000;
-    if (us < 0 || wall / 1000000 != h->received_second || !*h->received) {
-        h->received_second = wall / 1000000;
-        time_iso_us(wall, h->received);
-        return h->received;
-    }
-    for (int i = 5; i >= 0; i--, us /= 10)
-        h->received[MICROSECONDS + i] = (char)('0' + us % 10);
-    return h->received;
-}
-
 /* Offers a message that is no repeat. */
 static enum verdict offer_anew(struct handover *h, const struct handover_party *party, uint32_t entry,
                                const struct message *m, const char *peer)
@@ -386,7 +371,8 @@ static enum verdict offer_anew(struct handover *h, const struct handover_party *
     char id[27];
     int64_t wall = clock_wall_us();
     ident_next(&h->ident, wall, id);
-    struct envelope envelope = {.id = id, .link = party->link->config->name, .peer = peer, .received = received_at(h, wall)};
+    struct envelope envelope = {
+        .id = id, .link = party->link->config->name, .peer = peer, .received = time_iso_text(&h->received, wall)};
     if (create_job(h, party, entry, m, &envelope))
         return VERDICT_WAIT;
     log_line(LOG_ERROR, "%s: %s: no memory for a message of %zu bytes (--max-buffer)", envelope.link, peer, m->len);

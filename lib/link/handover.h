@@ -65,8 +65,7 @@ struct handover {
     bool frozen;                   /* nothing more is written, whatever waits */
     int error;                     /* errno of stdout's end; 0 while it works */
     struct ident ident;
-    int64_t received_second; /* wall clock: received is a moment of it */
-    char received[28];
+    struct time_text received;
     const char *rejects; /* --rejects FILE, or NULL */
     void *context;
     /* What a message was worth. */

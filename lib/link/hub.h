@@ -59,8 +59,7 @@ struct hub {
     size_t held; /* bytes held by connections */
     uint64_t seed;
     struct short_ident control_ids; /* of our own HL7 messages */
-    int64_t stamp_second;           /* wall clock: stamp_time is of it */
-    char stamp_time[32];            /* as HL7 writes it */
+    struct time_text stamp_time;
     bool stopping;
     int64_t stop_by;
     int signals;      /* how many SIGTERM, SIGINT and SIGHUP came */

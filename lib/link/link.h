@@ -26,8 +26,7 @@ struct link {
     struct link_counters counters;
 };
 
-/* How many refused messages or frames a counter's notice stands for, by why; NULL at the end of the list. index counts
- * from 0. */
+/* How often messages or frames were refused for one reason. */
 struct link_refusal {
     const char *reason;
     uint64_t count;

@@ -209,8 +209,24 @@ static void short_order(void)
     ok(alike < 8, "two processes have others at the same time");
 }
 
+/* What is kept for a second reads as what is written anew. */
+static void kept_texts(void)
+{
+    static const int64_t moments[] = {0,  1,       999999,   1000000, 1000001,         1999999,
+                                      -1, -999999, -1000001, 5,       1795224600123456};
+    struct time_text iso = {0}, hl7 = {0};
+    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
+        char want[32];
+        time_iso_us(moments[i], want);
+        is_str(time_iso_text(&iso, moments[i]), want, "%lld us, ISO 8601", (long long)moments[i]);
+        time_hl7_us(moments[i], want);
+        is_str(time_hl7_text(&hl7, moments[i]), want, "%lld us, HL7", (long long)moments[i]);
+    }
+}
+
 int main(void)
 {
+    kept_texts();
     clocks();
     texts();
     every_day();
