@@ -47,3 +47,25 @@ void bytes_free(struct bytes *b)
     free(b->data);
     *b = (struct bytes){0};
 }
+
+void spares_take(struct spares *s, struct bytes *b)
+{
+    if (s && s->n && !b->cap)
+        *b = s->list[--s->n];
+}
+
+void spares_give(struct spares *s, struct bytes *b)
+{
+    if (!s || s->n == SPARES || !b->cap || b->cap > SPARE_MAX) {
+        bytes_free(b);
+        return;
+    }
+    s->list[s->n++] = (struct bytes){b->data, 0, b->cap};
+    *b = (struct bytes){0};
+}
+
+void spares_free(struct spares *s)
+{
+    while (s->n)
+        bytes_free(&s->list[--s->n]);
+}

@@ -41,4 +41,21 @@ void bytes_drop(struct bytes *b, size_t n);
 /* Releases the storage; the buffer is empty and may be used again. */
 void bytes_free(struct bytes *b);
 
+/* Storage that is kept for whoever needs some next, where buffers come and go by the message. Zero-initialised is
+ * empty and valid. */
+enum { SPARES = 128, SPARE_MAX = 4096 /* bytes of each, at most */ };
+
+struct spares {
+    size_t n;
+    struct bytes list[SPARES];
+};
+
+/* Gives b, which is empty, storage if there is some. s may be NULL, here and below. */
+void spares_take(struct spares *s, struct bytes *b);
+
+/* Empties b as bytes_free does, and keeps its storage if there is room for it. */
+void spares_give(struct spares *s, struct bytes *b);
+
+void spares_free(struct spares *s);
+
 #endif

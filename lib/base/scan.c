@@ -36,6 +36,21 @@ size_t scan_line_end_plain(const unsigned char *p, size_t n)
     return i;
 }
 
+/* From `from` on, with `found` of them known. */
+static size_t each(const unsigned char *p, size_t from, size_t n, unsigned char c, size_t *at, size_t found,
+                   size_t most)
+{
+    for (size_t i = from; i < n && found < most; i++)
+        if (p[i] == c)
+            at[found++] = i;
+    return found;
+}
+
+size_t scan_each_plain(const unsigned char *p, size_t n, unsigned char c, size_t *at, size_t most)
+{
+    return each(p, 0, n, c, at, 0, most);
+}
+
 unsigned char scan_sum_plain(const unsigned char *p, size_t n)
 {
     unsigned sum = 0;
@@ -107,6 +122,20 @@ size_t scan_line_end(const unsigned char *p, size_t n)
     return n < 16 ? scan_line_end_plain(p, n) : first(line_ends, p, n);
 }
 
+size_t scan_each(const unsigned char *p, size_t n, unsigned char c, size_t *at, size_t most)
+{
+    size_t found = 0, i = 0;
+    for (; n - i >= 16; i += 16) {
+        unsigned mask = (unsigned)_mm_movemask_epi8(equal(load(p + i), (char)c));
+        for (; mask; mask &= mask - 1) {
+            if (found == most)
+                return found;
+            at[found++] = i + (unsigned)__builtin_ctz(mask);
+        }
+    }
+    return each(p, i, n, c, at, found, most);
+}
+
 unsigned char scan_sum(const unsigned char *p, size_t n)
 {
     static const unsigned char keep[32] = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
@@ -124,6 +153,11 @@ unsigned char scan_sum(const unsigned char *p, size_t n)
 }
 
 #else
+
+size_t scan_each(const unsigned char *p, size_t n, unsigned char c, size_t *at, size_t most)
+{
+    return scan_each_plain(p, n, c, at, most);
+}
 
 size_t scan_frame_control(const unsigned char *p, size_t n)
 {

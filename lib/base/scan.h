@@ -1,5 +1,5 @@
-/* Searches in bytes, a vector at a time where the CPU can, plain C everywhere else. Each returns an index below n, or
- * n. */
+/* Searches in bytes, a vector at a time where the CPU can, plain C everywhere else. Those for the first
+ * of something return an index below n, or n. */
 #ifndef INSTLINK_SCAN_H
 #define INSTLINK_SCAN_H
 
@@ -15,6 +15,9 @@ size_t scan_link_control(const unsigned char *p, size_t n);
 /* The first CR or LF. */
 size_t scan_line_end(const unsigned char *p, size_t n);
 
+/* Where the byte c stands: the first `most` places, in order. Returns how many there are. */
+size_t scan_each(const unsigned char *p, size_t n, unsigned char c, size_t *at, size_t most);
+
 /* The sum of all bytes, modulo 256. */
 unsigned char scan_sum(const unsigned char *p, size_t n);
 
@@ -22,6 +25,7 @@ unsigned char scan_sum(const unsigned char *p, size_t n);
 size_t scan_frame_control_plain(const unsigned char *p, size_t n);
 size_t scan_link_control_plain(const unsigned char *p, size_t n);
 size_t scan_line_end_plain(const unsigned char *p, size_t n);
+size_t scan_each_plain(const unsigned char *p, size_t n, unsigned char c, size_t *at, size_t most);
 unsigned char scan_sum_plain(const unsigned char *p, size_t n);
 
 #endif

@@ -544,6 +544,7 @@ void hl7_block_resume(struct hl7_block_reader *r, int64_t now)
 bool hl7_block_take(struct hl7_block_reader *r, struct hl7_token *token, struct bytes *to)
 {
     if (token->text == r->text.data && r->text.data) {
+        bytes_free(to);
         *to = r->text;
         r->text = (struct bytes){0};
         to->len = token->len;

@@ -1,12 +1,13 @@
 #include "hl7/header.h"
 
 #include "base/digest.h"
+#include "base/scan.h"
 #include "base/utf8.h"
 
 #include <string.h>
 
 /* Sets in which a byte within a character may look like a separator. */
-enum width { SINGLE, PAIRS, SHIFTED, ESCAPED, WIDTHS };
+enum width { PAIRS, SHIFTED, ESCAPED, WIDTHS };
 
 /* How MSH-18 names them. */
 static const char *const names_of[WIDTHS][6] = {
@@ -26,38 +27,44 @@ static size_t character(enum width width, const unsigned char *p, size_t n)
     return pair && n > 1 ? 2 : 1;
 }
 
-static size_t field_end(const unsigned char *p, size_t n, unsigned char separator, enum width width)
+/* The fields from `number` on are absent. */
+static void absent(struct hl7_header *h, size_t number, const unsigned char *end)
 {
-    if (width == SINGLE) {
-        const unsigned char *stop = memchr(p, separator, n);
-        return stop ? (size_t)(stop - p) : n;
-    }
-    size_t i = 0;
-    while (i < n && p[i] != separator)
-        i += character(width, p + i, n - i);
-    return i;
+    for (; number <= HL7_MSH_FIELDS; number++)
+        h->msh[number] = (struct hl7_slice){end, 0};
 }
 
-enum { SHORT = 16 }; /* bytes of a field that are looked at one by one */
+/* Splits the MSH segment where every separator is one. Returns the number of its last field, of those that are kept. */
+static size_t split(struct hl7_header *h, struct hl7_slice segment)
+{
+    enum { FIRST = 2, MOST = HL7_MSH_FIELDS + 1 - FIRST };
+    const unsigned char *p = segment.p + 4, *end = segment.p + segment.n;
+    size_t at[MOST], n = scan_each(p, (size_t)(end - p), h->separators.field, at, MOST), begin = 0;
+    for (size_t i = 0; i < n; i++) {
+        h->msh[FIRST + i] = (struct hl7_slice){p + begin, at[i] - begin};
+        begin = at[i] + 1;
+    }
+    if (n == MOST)
+        return HL7_MSH_FIELDS;
+    h->msh[FIRST + n] = (struct hl7_slice){p + begin, (size_t)(end - p) - begin};
+    absent(h, FIRST + n + 1, end);
+    return FIRST + n;
+}
 
-/* Splits the MSH segment. Returns the number of its last field. */
-static size_t split(struct hl7_header *h, struct hl7_slice segment, enum width width)
+/* The same, where bytes within a character are none. */
+static size_t split_wide(struct hl7_header *h, struct hl7_slice segment, enum width width)
 {
     const unsigned char *p = segment.p + 4, *end = segment.p + segment.n;
-    size_t number = 2;
-    for (size_t i = 2; i <= HL7_MSH_FIELDS; i++)
-        h->msh[i] = (struct hl7_slice){end, 0};
-    for (;; number++) {
+    for (size_t number = 2;; number++) {
         size_t n = 0;
-        while (width == SINGLE && n < SHORT && p + n < end && p[n] != h->separators.field)
-            n++;
-        if (n == SHORT || width != SINGLE)
-            n = p < end ? field_end(p, (size_t)(end - p), h->separators.field, number > 2 ? width : SINGLE) : 0;
-        if (number <= HL7_MSH_FIELDS)
-            h->msh[number] = (struct hl7_slice){p, n};
+        while (p + n < end && p[n] != h->separators.field)
+            n += number > 2 ? character(width, p + n, (size_t)(end - p) - n) : 1;
+        h->msh[number] = (struct hl7_slice){p, n};
         p += n;
-        if (p == end || number == HL7_MSH_FIELDS)
+        if (p == end || number == HL7_MSH_FIELDS) {
+            absent(h, number + 1, end);
             return number;
+        }
         p++;
     }
 }
@@ -84,11 +91,11 @@ static size_t split_by_set(struct hl7_header *h, struct hl7_slice segment)
 {
     bool plain = ascii_only(segment.p, segment.n) && !memchr(segment.p, 0x1B, segment.n);
     for (enum width width = PAIRS; !plain && width < WIDTHS; width++) {
-        size_t last = split(h, segment, width);
+        size_t last = split_wide(h, segment, width);
         if (names(h->msh[HL7_CHARSET], width))
             return last;
     }
-    return split(h, segment, SINGLE);
+    return split(h, segment);
 }
 
 static bool fail(struct hl7_header *h, enum hl7_error error, const char *why)
@@ -98,28 +105,39 @@ static bool fail(struct hl7_header *h, enum hl7_error error, const char *why)
     return false;
 }
 
+/* There is no MSH. */
+static bool fail_whole(struct hl7_header *h, struct hl7_slice text, const char *why)
+{
+    const unsigned char *nothing = (const unsigned char *)"";
+    h->separators = hl7_separators_of(nothing, 0);
+    h->rest = text;
+    absent(h, 0, nothing);
+    return fail(h, HL7_ERROR_SEQUENCE, why);
+}
+
 bool hl7_header_read(struct hl7_header *h, const unsigned char *text, size_t n)
 {
     size_t at = 0;
-    struct hl7_slice segment = {text, 0};
-    *h = (struct hl7_header){.separators = hl7_separators_of((const unsigned char *)"", 0), .rest = {text, n}};
-    for (size_t i = 0; i <= HL7_MSH_FIELDS; i++)
-        h->msh[i] = (struct hl7_slice){(const unsigned char *)"", 0};
+    struct hl7_slice segment = {text, n};
+    h->digested = false;
     if (!n)
-        return fail(h, HL7_ERROR_SEQUENCE, "the block is empty");
+        return fail_whole(h, segment, "the block is empty");
     if (n < 3 || memcmp(text, "MSH", 3) != 0)
-        return fail(h, HL7_ERROR_SEQUENCE, "it does not begin with MSH");
+        return fail_whole(h, segment, "it does not begin with MSH");
     if (!hl7_begins(text, n, "MSH"))
-        return fail(h, HL7_ERROR_SEQUENCE, "no field separator follows MSH");
+        return fail_whole(h, segment, "no field separator follows MSH");
     h->separators = hl7_separators_of(text, n);
     hl7_segment_next(text, n, &at, &segment);
     h->rest = (struct hl7_slice){text + at, n - at};
+    h->msh[0] = (struct hl7_slice){text, 0};
     h->msh[1] = (struct hl7_slice){text + 3, 1};
     size_t last = split_by_set(h, segment);
     if (last < HL7_CONTROL_ID)
         return fail(h, HL7_ERROR_MISSING, "MSH ends before its control id (MSH-10)");
     if (!h->msh[HL7_MESSAGE_TYPE].n && !h->msh[HL7_CONTROL_ID].n)
         return fail(h, HL7_ERROR_MISSING, "MSH has neither message type nor control id");
+    h->error = HL7_ERROR_NONE;
+    h->why = NULL;
     return true;
 }
 
@@ -150,12 +168,23 @@ const unsigned char *hl7_header_digest(struct hl7_header *h)
 void hl7_header_key(struct hl7_header *h, unsigned char key[16])
 {
     static const size_t known_by[] = {HL7_SENDING_APPLICATION, HL7_SENDING_FACILITY, HL7_CONTROL_ID};
+    unsigned char parts[128]; /* gathered, as far as there is room */
+    size_t used = 0;
     struct digest d;
     digest_init(&d);
     for (size_t i = 0; i < 3; i++) {
-        digest_add(&d, h->msh[known_by[i]].p, h->msh[known_by[i]].n);
-        digest_add(&d, "\r", 1);
+        struct hl7_slice part = h->msh[known_by[i]];
+        if (part.n >= sizeof parts - used) {
+            digest_add(&d, parts, used);
+            digest_add(&d, part.p, part.n);
+            used = 0;
+        } else {
+            memcpy(parts + used, part.p, part.n);
+            used += part.n;
+        }
+        parts[used++] = '\r';
     }
+    digest_add(&d, parts, used);
     digest_add(&d, hl7_header_digest(h), 16);
     digest_end(&d, key);
 }

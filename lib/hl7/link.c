@@ -115,8 +115,8 @@ static void release(struct hl7_link *l)
 {
     if (!l->over || l->pending || l->done_pending)
         return;
-    bytes_free(&l->text);
-    bytes_free(&l->offer);
+    spares_give(l->observer.spares, &l->text);
+    spares_give(l->observer.spares, &l->offer);
     l->over = false;
 }
 
@@ -161,6 +161,7 @@ static void acknowledge(struct hl7_link *l, const struct hl7_message *m, enum hl
     if (code == HL7_CODE_NONE || (out == &l->replies && out->len >= l->text.len + OUT_MAX))
         return;
     struct hl7_stamp stamp = new_stamp(l);
+    spares_take(l->observer.spares, out);
     struct hl7_ack ack = {code, error, reason, stamp.time, stamp.id, m->utf16 ? "UNICODE UTF-8" : NULL};
     if (!bytes_reserve(out, ACK_ROOM) || !bytes_append(out, "\x0B", 1) || !hl7_ack_build(out, &m->header, &ack) ||
         !bytes_reserve(out, 2)) {
@@ -229,10 +230,16 @@ static bool answer_with(struct hl7_link *l, const struct hl7_header *theirs, con
     return found;
 }
 
-/* The message that is offered. */
-static struct hl7_event *offered(const struct hl7_link *l)
+/* A message that is offered, and the MSA segment that it has. */
+struct hl7_offer {
+    struct hl7_message message;
+    bool answer;
+    struct hl7_msa msa;
+};
+
+static struct hl7_offer *offered(const struct hl7_link *l)
 {
-    return (struct hl7_event *)(void *)l->offer.data;
+    return (struct hl7_offer *)(void *)l->offer.data;
 }
 
 static void accept(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa,
@@ -383,15 +390,17 @@ static void on_answer(struct hl7_link *l, const struct hl7_message *m, const str
 
 static void offer(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa)
 {
-    if (!bytes_reserve(&l->offer, sizeof(struct hl7_event))) {
+    spares_take(l->observer.spares, &l->offer);
+    if (!bytes_reserve(&l->offer, sizeof(struct hl7_offer))) {
         refuse(l, m, msa, VERDICT_LATER, HL7_ERROR_INTERNAL, "no memory for the message now");
         tell(l, HL7_NOTICE_NO_MEMORY, "a message of %zu bytes is refused: memory is exhausted", m->len);
         return;
     }
-    *offered(l) = (struct hl7_event){.kind = HL7_EVENT_MESSAGE, .message = *m, .ticket = ++l->ticket};
-    offered(l)->answer = msa != NULL;
-    if (msa)
-        offered(l)->msa = *msa;
+    struct hl7_offer *offer = offered(l);
+    offer->message = *m;
+    offer->answer = msa != NULL;
+    offer->msa = msa ? *msa : (struct hl7_msa){{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    l->ticket++;
     l->pending = l->waiting = true;
     l->due_stands = l->now;
     if (hl7_ack_odd(&m->header) && !l->condition_told) {
@@ -471,7 +480,8 @@ static void close_block(struct hl7_link *l)
 /* refusing: why all of it is refused; HL7_NOTICES: it is not. */
 static void open_block(struct hl7_link *l, struct hl7_token *token, enum hl7_notice refusing)
 {
-    bytes_free(&l->text);
+    l->text.len = 0;
+    spares_take(l->observer.spares, &l->text);
     l->over = false;
     l->refusing = (unsigned char)refusing;
     l->refused = refusing != HL7_NOTICES;
@@ -572,19 +582,31 @@ size_t hl7_link_push(struct hl7_link *l, const unsigned char *bytes, size_t n, i
     return taken;
 }
 
-static void event_of_done(const struct hl7_link *l, struct hl7_event *event)
+static bool next_message(struct hl7_link *l, struct hl7_event *event)
 {
-    *event = (struct hl7_event){.kind = HL7_EVENT_DONE, .outcome = l->done.outcome, .code = l->done.code};
-    event->msa = l->done.msa;
-    event->message.text = l->done.text.p;
-    event->message.len = l->done.text.n;
-    if (l->done.text.n)
-        hl7_header_read(&event->message.header, l->done.text.p, l->done.text.n);
+    struct hl7_offer *offer = offered(l);
+    l->pending = false;
+    *event = (struct hl7_event){
+        .kind = HL7_EVENT_MESSAGE,
+        .message = &offer->message,
+        .msa = offer->msa,
+        .ticket = l->ticket,
+        .answer = offer->answer,
+    };
+    return true;
 }
 
-struct hl7_message *hl7_link_message(struct hl7_link *l)
+static bool next_done(struct hl7_link *l, struct hl7_event *event)
 {
-    return l->waiting ? &offered(l)->message : NULL;
+    l->done_pending = false;
+    *event = (struct hl7_event){
+        .kind = HL7_EVENT_DONE,
+        .outcome = l->done.outcome,
+        .code = l->done.code,
+        .msa = l->done.msa,
+        .text = l->done.text,
+    };
+    return true;
 }
 
 bool hl7_link_next(struct hl7_link *l, struct hl7_event *event)
@@ -592,14 +614,11 @@ bool hl7_link_next(struct hl7_link *l, struct hl7_event *event)
     release(l);
     advance(l);
     if (l->pending)
-        *event = *offered(l);
-    else if (l->done_pending)
-        event_of_done(l, event);
-    else
-        release(l);
-    bool any = l->pending || l->done_pending;
-    *(l->pending ? &l->pending : &l->done_pending) = false;
-    return any;
+        return next_message(l, event);
+    if (l->done_pending)
+        return next_done(l, event);
+    release(l);
+    return false;
 }
 
 void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct hl7_reply *reply,
@@ -669,7 +688,7 @@ void hl7_link_sent(struct hl7_link *l, size_t n, int64_t now)
     if (!in_sending(l)) {
         bytes_drop(&l->out, n);
         if (!l->out.len)
-            bytes_free(&l->out);
+            spares_give(l->observer.spares, &l->out);
         return;
     }
     l->sent_at += n;

@@ -65,13 +65,15 @@ struct hl7_stamp {
     char id[32];   /* MSH-10, never used before; old versions have at most 20 characters there */
 };
 
-/* Who watches, and who knows the time: any of these may be NULL. Without stamp answers have no time, and are numbered.
- * text is a line for people; it shows no text of a message but the first three characters of an unmatched MSA-2. */
+/* Who watches, who knows the time, and who has storage: any of these may be NULL. Without stamp answers have no time,
+ * and are numbered. text is a line for people; it shows no text of a message but the first three characters of an
+ * unmatched MSA-2. */
 struct hl7_observer {
     void (*wire)(void *context, const struct hl7_wire *wire);
     void (*notice)(void *context, enum hl7_notice notice, const char *text);
     void (*stamp)(void *context, struct hl7_stamp *stamp);
     void *context;
+    struct spares *spares; /* storage that links share; NULL: there is none */
 };
 
 enum hl7_outcome {
@@ -89,16 +91,17 @@ enum hl7_event_kind { HL7_EVENT_NONE, HL7_EVENT_MESSAGE, HL7_EVENT_DONE };
 
 struct hl7_event {
     enum hl7_event_kind kind;
-    /* MESSAGE: valid until it is answered. DONE: the answer that decided, or a message without text; valid until the
-     * machine is called again. */
-    struct hl7_message message;
-    struct hl7_msa msa; /* of the message, where it has one */
-    /* MESSAGE. answer: it has an MSA segment, and answers nothing that we wait for; it gets no application answer. */
+    struct hl7_msa msa; /* of the message or answer, where it has one */
+    /* MESSAGE: it lies with the machine until it is answered. answer: it has an MSA segment, and answers nothing that
+     * we wait for; it gets no application answer. */
+    struct hl7_message *message;
     uint64_t ticket;
     bool answer;
-    /* DONE: what became of the message that was sent, and the code of the answer that decided */
+    /* DONE: what became of the message that was sent; the code of the answer that decided, and its text, valid until
+     * the machine is called again */
     enum hl7_outcome outcome;
     enum hl7_code code;
+    struct hl7_slice text;
 };
 
 /* What the caller adds to a verdict. */
@@ -126,7 +129,7 @@ struct hl7_link {
     bool ended, drained;        /* the peer sends nothing more; and the reader knows */
     bool noise_told, blank_told, condition_told;
     uint64_t noise;     /* bytes outside blocks so far */
-    struct bytes offer; /* struct hl7_event: the message that is offered */
+    struct bytes offer; /* struct hl7_offer: the message that is offered */
     struct {
         enum hl7_outcome outcome;
         enum hl7_code code;
@@ -161,9 +164,6 @@ size_t hl7_link_push(struct hl7_link *l, const unsigned char *bytes, size_t n, i
 /* The next event: the one that stopped push, or one of a further message in the same block. False when there is none.
  * There may be bytes to send after it, as after every call. */
 bool hl7_link_next(struct hl7_link *l, struct hl7_event *event);
-
-/* The message that waits for its verdict, in the machine's own storage, until it is answered; NULL: there is none. */
-struct hl7_message *hl7_link_message(struct hl7_link *l);
 
 /* What the message of that ticket is worth, however late. reply may be NULL. Its text may hold several messages, with
  * CR, LF or CR LF: the one whose MSA-2 is the control id is sent as the application answer, the others are the

@@ -146,6 +146,7 @@ static size_t take_segments(struct hl7_split *s)
         s->msa |= n > 3 && memcmp(p + at, "MSA", 3) == 0;
         if (to != at)
             memmove(p + to, p + at, n);
+        s->segments++;
         to += n;
         p[to++] = '\r';
     }
@@ -197,10 +198,12 @@ static void take_message(struct hl7_split *s, struct hl7_message *m)
     s->any = true;
     note_block(s);
     s->msa = false;
+    s->segments = 0;
     size_t len = take_segments(s) - start;
     *m = (struct hl7_message){
         .text = s->text->data + start,
         .len = len,
+        .segments = s->segments,
         .offset = s->block.offset + !s->block.bare + start,
         .complete = s->at < s->text->len || (s->block.kind != HL7_TOKEN_CUT && s->block.kind != HL7_TOKEN_TOO_LONG),
         .framed = !s->block.bare,

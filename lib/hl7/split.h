@@ -29,6 +29,7 @@ struct hl7_message {
     size_t len;
     const char *notes;         /* NUL-terminated strings one behind the other */
     size_t notes_len;
+    size_t segments;
     struct hl7_header header;  /* of text; header.why: it is no message that can be read, nor answered by its name */
     uint64_t offset;           /* where in the stream or file it begins */
     bool complete;             /* its block has come to its end, or another message of the block follows */
@@ -45,6 +46,7 @@ struct hl7_split {
     unsigned char field;       /* the field separator in force */
     bool has_cr, has_lf, utf16, any;
     bool damaged; /* the text was no whole UTF-16 */
+    size_t segments; /* of the message that is being made */
     bool msa;                /* the message that is being made has a segment of that name */
     bool envelope;             /* there is a segment of an envelope */
     unsigned messages;         /* how many there were */

@@ -87,8 +87,8 @@ static void on_acknowledged(void *context, uint64_t first, uint64_t last, bool p
 static void on_stamp(void *context, struct hl7_stamp *stamp)
 {
     struct connection *c = context;
-    int64_t wall = clock_wall_us();
-    snprintf(stamp->time, sizeof stamp->time, "%s", time_hl7_text(&c->hub->stamp_time, wall));
+    int64_t wall = c->hub->loop.wall_us;
+    memcpy(stamp->time, time_hl7_text(&c->hub->stamp_time, wall), sizeof stamp->time);
     short_ident_next(&c->hub->control_ids, wall, stamp->id);
 }
 
@@ -111,6 +111,7 @@ static enum verdict judge(struct connection *c, const struct machine_event *even
         return VERDICT_NEVER;
     }
     c->hub->handover->room = room(c);
+    c->hub->handover->wall_us = c->hub->loop.wall_us;
     return handover_offer(c->hub->handover, &party, &event->message, c->peer);
 }
 
@@ -452,7 +453,7 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
     c->active = now;
     snprintf(c->peer, sizeof c->peer, "%s", peer);
     bool wire = c->link->config->wire || log_wants(LOG_WIRE);
-    struct machine_observer observer = {c, wire ? on_wire : NULL, on_notice, on_acknowledged, on_stamp};
+    struct machine_observer observer = {c, wire ? on_wire : NULL, on_notice, on_acknowledged, on_stamp, &c->hub->spares};
     machine_init(&c->machine, c->link->config, &observer, hub->seed++);
     if (!c->line)
         endpoint_tune(fd, port->endpoint.kind == ENDPOINT_FD);

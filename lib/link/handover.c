@@ -10,7 +10,7 @@
 
 enum {
     IN_PLACE = 32 << 10, /* bytes: a message up to this is rendered at once, without a copy */
-    SPARES = 64,
+    SPARE_JOBS = 64,
     NO_MEMORY_MS = 100,     /* until rendering is tried again */
     PIECE_KEPT = 512 << 10, /* bytes of storage that is kept for what is rendered next */
     PIECE_FULL = 256 << 10, /* bytes rendered and not written, past which messages wait as copies */
@@ -96,7 +96,7 @@ static void release(struct handover *h, struct handover_job *job)
 {
     h->held -= job->copy.cap;
     bytes_free(&job->copy);
-    if (h->spares == SPARES) {
+    if (h->spares == SPARE_JOBS) {
         free(job);
         return;
     }
@@ -162,7 +162,7 @@ static void count(const struct handover_job *job)
     struct link_counters *c = &job->party.link->counters;
     c->messages++;
     c->records += job->records;
-    c->last_message_us = clock_wall_us();
+    c->last_message_us = job->wall_us;
 }
 
 static void finish_job(struct handover *h, enum verdict verdict, int64_t now)
@@ -296,17 +296,6 @@ static enum verdict offer_again(struct handover *h, uint32_t entry, const struct
     return e->accepted ? VERDICT_ACCEPT : wait_too(h, entry, party);
 }
 
-static size_t count_records(const struct message *m)
-{
-    size_t n = 0;
-    const unsigned char *p = m->text, *end = p + m->len;
-    while (p < end && (p = memchr(p, '\r', (size_t)(end - p)))) {
-        n++;
-        p++;
-    }
-    return n;
-}
-
 static bool create_job(struct handover *h, const struct handover_party *party, uint32_t entry, const struct message *m,
                        const struct envelope *envelope)
 {
@@ -315,7 +304,8 @@ static bool create_job(struct handover *h, const struct handover_party *party, u
         return false;
     job->party = *party;
     job->entry = entry;
-    job->records = count_records(m);
+    job->records = m->records;
+    job->wall_us = h->wall_us;
     if (!party->owed && render_in_place(h, party, m, envelope)) {
         job->end = h->produced;
     } else if ((!party->owed && m->len > h->room) || !keep(h, job, m, envelope)) {
@@ -369,10 +359,9 @@ static enum verdict offer_anew(struct handover *h, const struct handover_party *
                                const struct message *m, const char *peer)
 {
     char id[27];
-    int64_t wall = clock_wall_us();
-    ident_next(&h->ident, wall, id);
+    ident_next(&h->ident, h->wall_us, id);
     struct envelope envelope = {
-        .id = id, .link = party->link->config->name, .peer = peer, .received = time_iso_text(&h->received, wall)};
+        .id = id, .link = party->link->config->name, .peer = peer, .received = time_iso_text(&h->received, h->wall_us)};
     if (create_job(h, party, entry, m, &envelope))
         return VERDICT_WAIT;
     log_line(LOG_ERROR, "%s: %s: no memory for a message of %zu bytes (--max-buffer)", envelope.link, peer, m->len);

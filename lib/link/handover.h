@@ -29,9 +29,10 @@ struct handover_waiter {
 struct handover_job {
     struct handover_job *next;
     struct handover_party party;
-    uint32_t entry; /* in the ledger, or LEDGER_NONE */
-    uint64_t end;   /* the stream offset behind its last byte; 0: not rendered yet */
-    size_t records; /* of the message */
+    uint32_t entry;  /* in the ledger, or LEDGER_NONE */
+    uint64_t end;    /* the stream offset behind its last byte; 0: not rendered yet */
+    size_t records;  /* of the message */
+    int64_t wall_us; /* when it was offered */
     /* what is needed to render it later; all in `copy` */
     struct message message;
     struct envelope envelope;
@@ -61,6 +62,7 @@ struct handover {
     unsigned char last_byte;       /* written */
     size_t held;                   /* bytes in copies */
     size_t room;                   /* bytes that a copy may take; the owner's, set before an offer */
+    int64_t wall_us;               /* the time; the owner's, set before an offer */
     int64_t render_at;             /* memory is exhausted: when rendering is tried again; 0: it is not */
     bool frozen;                   /* nothing more is written, whatever waits */
     int error;                     /* errno of stdout's end; 0 while it works */

@@ -426,6 +426,7 @@ void hub_close(struct hub *hub)
     if (hub->config->metrics)
         metrics_write(hub->links, hub->config->metrics, &hub->metrics);
     loop_free(&hub->loop);
+    spares_free(&hub->spares);
     while (hub->links) {
         struct link *link = hub->links;
         hub->links = link->next;

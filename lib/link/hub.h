@@ -57,6 +57,7 @@ struct hub {
     size_t max_connections; /* the configuration's, or what the limit on descriptors leaves of it */
     uint64_t generation;
     size_t held; /* bytes held by connections */
+    struct spares spares;
     uint64_t seed;
     struct short_ident control_ids; /* of our own HL7 messages */
     struct time_text stamp_time;

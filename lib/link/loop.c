@@ -149,6 +149,7 @@ bool loop_run(struct loop *loop)
         int64_t deadline;
         if (!gather(loop, &n, &deadline) || !wait_for(loop, n, deadline))
             return false;
+        loop->wall_us = clock_wall_us();
         deliver_signals(loop);
         int64_t now = clock_ms();
         deliver_io(loop, now);

@@ -38,6 +38,7 @@ struct loop {
     void *context;
     void (*on_signal)(void *context, int signal, int64_t now);
     void (*after_turn)(void *context, int64_t now); /* after I/O and deadlines; may be NULL */
+    int64_t wall_us;                                /* the time of this turn, of the clock on the wall */
     int64_t (*before_poll)(void *context);          /* a deadline of the owner's, ms; may be NULL */
 };
 

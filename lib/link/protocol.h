@@ -87,6 +87,7 @@ struct machine_observer {
     void (*notice)(void *context, const struct machine_notice *notice);
     void (*acknowledged)(void *context, uint64_t first, uint64_t last, bool proven);
     void (*stamp)(void *context, struct hl7_stamp *stamp);
+    struct spares *spares; /* storage that machines share; NULL: there is none */
 };
 
 /* A machine of either protocol, or of none as long as nobody knows which. It must not be moved. */

@@ -71,15 +71,28 @@ static struct delivery delivery_of(const struct astm_event *event)
     };
 }
 
+static size_t count_records(const struct message *m)
+{
+    size_t n = 0;
+    const unsigned char *p = m->text, *end = p + m->len;
+    while (p < end && (p = memchr(p, '\r', (size_t)(end - p)))) {
+        n++;
+        p++;
+    }
+    return n;
+}
+
 static bool next(struct machine *m, struct machine_event *event)
 {
     struct astm_event e;
     if (!astm_link_next(&m->astm, &e))
         return false;
-    if (e.kind == ASTM_EVENT_MESSAGE)
+    if (e.kind == ASTM_EVENT_MESSAGE) {
         *event = (struct machine_event){MACHINE_MESSAGE, .message = e.message, .ticket = e.ticket, .owed = e.owed};
-    else
+        event->message.records = count_records(&e.message);
+    } else {
         *event = (struct machine_event){MACHINE_DELIVERY, .delivery = delivery_of(&e)};
+    }
     return true;
 }
 

@@ -48,7 +48,7 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
 static void init(struct machine *m)
 {
     struct hl7_observer observer = {m->observer.wire ? on_wire : NULL, on_notice, m->observer.stamp ? on_stamp : NULL,
-                                    m};
+                                    m, m->observer.spares};
     hl7_link_init(&m->hl7, &m->config->hl7, &observer);
 }
 
@@ -57,17 +57,19 @@ static size_t push(struct machine *m, const unsigned char *bytes, size_t n, int6
     return hl7_link_push(&m->hl7, bytes, n, now);
 }
 
-static struct message neutral(const struct hl7_message *h)
+static struct message neutral(struct hl7_message *h)
 {
     return (struct message){
         .text = h->text,
         .len = h->len,
         .notes = h->notes,
         .notes_len = h->notes_len,
+        .records = h->segments,
         .complete = h->complete,
         .framed = h->framed,
         .utf16 = h->utf16,
         .offset = h->offset,
+        .own = h,
     };
 }
 
@@ -112,8 +114,7 @@ static bool next(struct machine *m, struct machine_event *event)
     if (!hl7_link_next(&m->hl7, &e))
         return false;
     if (e.kind == HL7_EVENT_MESSAGE) {
-        *event = (struct machine_event){MACHINE_MESSAGE, .message = neutral(&e.message), .ticket = e.ticket};
-        event->message.own = hl7_link_message(&m->hl7);
+        *event = (struct machine_event){MACHINE_MESSAGE, .message = neutral(e.message), .ticket = e.ticket};
     } else {
         *event = (struct machine_event){MACHINE_DELIVERY, .delivery = delivery_of(&e)};
     }

@@ -25,37 +25,68 @@ static bool any_special(uint64_t x)
     return found & high;
 }
 
-unsigned char *json_escaped(unsigned char *o, const void *text, size_t n)
+static unsigned char *escape_each(unsigned char *o, const unsigned char *p, size_t n)
 {
-    const unsigned char *p = text;
-    size_t i = 0;
-    uint64_t eight;
-    while (i < n) {
-        if (n - i >= 8 && (memcpy(&eight, p + i, 8), !any_special(eight))) {
-            memcpy(o, &eight, 8);
-            o += 8;
-            i += 8;
-            continue;
-        }
-        for (size_t stop = n - i < 8 ? n : i + 8; i < stop; i++) {
-            if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\')
-                o += escape(o, p[i]);
-            else
-                *o++ = p[i];
-        }
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\')
+            o += escape(o, p[i]);
+        else
+            *o++ = p[i];
     }
     return o;
 }
 
-bool json_string(struct bytes *out, const void *text, size_t n)
+unsigned char *json_escaped(unsigned char *o, const void *text, size_t n)
 {
-    if (n > SIZE_MAX / JSON_GROWTH - 2 || !bytes_reserve(out, n * JSON_GROWTH + 2))
-        return false;
-    unsigned char *o = out->data + out->len;
+    const unsigned char *p = text;
+    uint64_t eight;
+    bool plain = n >= 8; /* the eight bytes before were */
+    for (; n >= 8; n -= 8, p += 8) {
+        memcpy(&eight, p, 8);
+        plain = !any_special(eight);
+        if (plain) {
+            memcpy(o, &eight, 8);
+            o += 8;
+        } else {
+            o = escape_each(o, p, 8);
+        }
+    }
+    if (n && plain && (memcpy(&eight, p + n - 8, 8), !any_special(eight))) {
+        memcpy(o + n - 8, &eight, 8); /* some of them for the second time */
+        return o + n;
+    }
+    return escape_each(o, p, n);
+}
+
+static unsigned char *put_string(unsigned char *o, const void *text, size_t n)
+{
     *o++ = '"';
     o = json_escaped(o, text, n);
     *o++ = '"';
-    out->len = (size_t)(o - out->data);
+    return o;
+}
+
+/* The key that comes next in out, written at o. */
+static unsigned char *put_key(const struct bytes *out, unsigned char *o, const char *name, size_t n)
+{
+    *o = ',';
+    o += !(out->len && out->data[out->len - 1] == '{');
+    *o++ = '"';
+    memcpy(o, name, n);
+    o += n;
+    *o++ = '"';
+    *o++ = ':';
+    return o;
+}
+
+/* What a key needs beside its name, and a string beside its text. */
+enum { KEY = 4, STRING = 2 };
+
+bool json_string(struct bytes *out, const void *text, size_t n)
+{
+    if (n > SIZE_MAX / JSON_GROWTH - STRING || !bytes_reserve(out, n * JSON_GROWTH + STRING))
+        return false;
+    out->len = (size_t)(put_string(out->data + out->len, text, n) - out->data);
     return true;
 }
 
@@ -67,24 +98,22 @@ bool json_text(struct bytes *out, const char *text)
 bool json_key(struct bytes *out, const char *name)
 {
     size_t n = strlen(name);
-    bool first = out->len && out->data[out->len - 1] == '{';
-    if (!bytes_reserve(out, n + 4))
+    if (!bytes_reserve(out, n + KEY))
         return false;
-    unsigned char *o = out->data + out->len;
-    *o = ',';
-    o += !first;
-    *o++ = '"';
-    memcpy(o, name, n);
-    o += n;
-    *o++ = '"';
-    *o++ = ':';
-    out->len = (size_t)(o - out->data);
+    out->len = (size_t)(put_key(out, out->data + out->len, name, n) - out->data);
     return true;
 }
 
 bool json_member(struct bytes *out, const char *name, const char *text)
 {
-    return !text || (json_key(out, name) && json_text(out, text));
+    if (!text)
+        return true;
+    size_t name_n = strlen(name), n = strlen(text);
+    if (n > SIZE_MAX / JSON_GROWTH / 2 || !bytes_reserve(out, name_n + KEY + n * JSON_GROWTH + STRING))
+        return false;
+    unsigned char *o = put_key(out, out->data + out->len, name, name_n);
+    out->len = (size_t)(put_string(o, text, n) - out->data);
+    return true;
 }
 
 unsigned char *json_digits(unsigned char *o, uint64_t number)

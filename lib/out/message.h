@@ -12,6 +12,7 @@ struct message {
     size_t len;
     const char *notes; /* NUL-terminated strings one behind the other */
     size_t notes_len;
+    size_t records;  /* how many there are, for whoever counts them; not known to decoders */
     bool complete;   /* nothing is missing: from H to L, or a whole block */
     bool framed;     /* it came in frames, or in a block */
     bool utf16;      /* it came in UTF-16, and is UTF-8 now, whatever it says of itself */

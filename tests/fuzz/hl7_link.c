@@ -40,7 +40,7 @@ static void take_events(struct world *w)
             if (!w->sending)
                 abort();
             w->sending = false;
-        } else if (w->waiting || event.message.header.why) {
+        } else if (w->waiting || event.message->header.why) {
             abort();
         } else {
             w->waiting = event.ticket;

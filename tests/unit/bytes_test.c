@@ -110,6 +110,43 @@ static void pieces_make_the_whole(void)
     is_int(collected.wrong, 0, "pieces appended make the whole, wherever it is cut");
 }
 
+static void keeps_spares(void)
+{
+    static struct spares spares;
+    struct bytes b = {0}, other = {0};
+    spares_take(&spares, &b);
+    ok(!b.cap, "where nothing is kept, nothing is to be had");
+    bytes_puts(&b, "text");
+    unsigned char *kept = b.data;
+    spares_give(&spares, &b);
+    ok(!b.data && !b.len && !b.cap && spares.n == 1, "what is given is kept");
+    spares_take(&spares, &other);
+    ok(other.data == kept && !other.len && other.cap && !spares.n, "and had by the next one, empty");
+    spares_take(&spares, &other);
+    ok(other.data == kept, "who has storage gets no other");
+    bytes_reserve(&other, SPARE_MAX + 1);
+    spares_give(&spares, &other);
+    ok(!other.data && !spares.n, "what is large is not kept");
+    for (int i = 0; i < SPARES + 1; i++) {
+        spares_take(&spares, &b);
+        bytes_puts(&b, "text");
+        spares_give(&spares, &b);
+    }
+    ok(!b.data && spares.n == 1, "the same storage goes to and fro");
+    for (int i = 0; i < SPARES + 1; i++) {
+        struct bytes more = {0};
+        bytes_puts(&more, "text");
+        spares_give(&spares, &more);
+    }
+    ok(spares.n == SPARES, "so many are kept and no more");
+    spares_free(&spares);
+    ok(!spares.n, "and released");
+    bytes_puts(&b, "text");
+    spares_give(NULL, &b);
+    spares_take(NULL, &b);
+    ok(!b.data, "without a place to keep them they are released at once");
+}
+
 int main(void)
 {
     starts_empty();
@@ -119,5 +156,6 @@ int main(void)
     prints();
     drops();
     pieces_make_the_whole();
+    keeps_spares();
     return done();
 }

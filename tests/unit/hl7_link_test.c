@@ -109,7 +109,7 @@ static void answer(struct rig *rig, char verdict, int64_t now)
 
 static void on_event(struct rig *rig, const struct hl7_event *event, int64_t now)
 {
-    const struct hl7_message *m = &event->message;
+    const struct hl7_message *m = event->message;
     if (event->kind == HL7_EVENT_DONE) {
         const char *code = hl7_code_name(event->code);
         bytes_printf(&rig->log, "done %s%s%s\n", hl7_outcome_name(event->outcome), *code ? " " : "", code);
@@ -818,9 +818,9 @@ static void events(void)
     static const char text[] = VT MORE("1", "|||AL|AL") END;
     hl7_link_push(&rig.link, (const unsigned char *)text, sizeof text - 1, 1000);
     ok(hl7_link_next(&rig.link, &event) && event.kind == HL7_EVENT_MESSAGE && !event.answer, "a message is an event");
-    is_bytes(event.message.text, event.message.len, MORE("1", "|||AL|AL"), sizeof text - 4, "with its text");
-    ok(hl7_slice_is(hl7_header_type(&event.message.header, 1), "ORU") && event.message.complete &&
-           event.message.framed && event.message.offset == 1,
+    is_bytes(event.message->text, event.message->len, MORE("1", "|||AL|AL"), sizeof text - 4, "with its text");
+    ok(hl7_slice_is(hl7_header_type(&event.message->header, 1), "ORU") && event.message->complete &&
+           event.message->framed && event.message->offset == 1,
        "its header and where it came from");
     ok(!hl7_link_next(&rig.link, &event), "once");
     hl7_link_answer(&rig.link, event.ticket, VERDICT_NEVER, NULL, 1000);
@@ -831,7 +831,7 @@ static void events(void)
     hl7_link_push(&rig.link, (const unsigned char *)reply, sizeof reply - 1, 1000);
     ok(hl7_link_next(&rig.link, &event) && event.kind == HL7_EVENT_DONE && event.code == HL7_CODE_AE,
        "what became of a message is one");
-    is_bytes(event.message.text, event.message.len, reply + 1, sizeof reply - 4, "with the answer");
+    is_bytes(event.text.p, event.text.n, reply + 1, sizeof reply - 4, "with the answer");
     ok(hl7_slice_is(event.msa.text, "no") && hl7_slice_is(event.msa.control_id, "S"), "and its MSA");
     ok(!hl7_link_next(&rig.link, &event) && !rig.link.text.cap, "once, and then it is released");
     stop(&rig);

@@ -523,7 +523,7 @@ static bool hl7_event_taken(struct below *b, struct hl7_link *l)
         return true;
     }
     const struct message m = {
-        .text = e.message.text, .len = e.message.len, .complete = e.message.complete, .framed = e.message.framed};
+        .text = e.message->text, .len = e.message->len, .complete = e.message->complete, .framed = e.message->framed};
     log_message(&b->log, &m, false);
     hl7_link_answer(l, e.ticket, VERDICT_ACCEPT, NULL, b->now);
     return true;

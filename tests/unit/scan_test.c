@@ -112,6 +112,30 @@ static void sums(void)
     free(many);
 }
 
+/* Every place of a byte, and not one more than there is room for. */
+static void places(void)
+{
+    bool good = true;
+    unsigned seed = 3;
+    for (size_t n = 0; n < 80; n++)
+        for (size_t most = 0; most < 24; most++) {
+            unsigned char bytes[80];
+            size_t at[25], plain_at[25], want[80], wanted = 0;
+            for (size_t i = 0; i < n; i++) {
+                bytes[i] = (seed = seed * 1103515245 + 12345) >> 16 & 3 ? 'x' : '|';
+                if (bytes[i] == '|' && wanted < most)
+                    want[wanted++] = i;
+            }
+            at[most] = plain_at[most] = 4711;
+            unsigned char *exact = exact_copy(bytes, n);
+            good = good && scan_each(exact, n, '|', at, most) == wanted && !memcmp(at, want, wanted * sizeof *at) &&
+                   scan_each_plain(exact, n, '|', plain_at, most) == wanted &&
+                   !memcmp(plain_at, want, wanted * sizeof *at) && at[most] == 4711 && plain_at[most] == 4711;
+            free(exact);
+        }
+    ok(good, "each place of a byte is told, up to as many as there is room for");
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof searches / sizeof *searches; i++) {
@@ -121,5 +145,6 @@ int main(void)
         random_bytes(&searches[i]);
     }
     sums();
+    places();
     return done();
 }
