@@ -2,11 +2,20 @@
 #ifndef INSTLINK_VERDICT_H
 #define INSTLINK_VERDICT_H
 
+#include <stddef.h>
+
 enum verdict {
     VERDICT_WAIT,   /* not known yet */
     VERDICT_ACCEPT, /* handed over */
     VERDICT_LATER,  /* not handed over; may succeed later */
     VERDICT_NEVER,  /* the consumer will never take it */
+};
+
+/* What a consumer adds to its verdict. What it points to stays the caller's. */
+struct reply {
+    const char *reason;        /* of a refusal, for people; NULL: none is known */
+    const unsigned char *text; /* accepted: a message, or several, to be sent back; NULL: none */
+    size_t len;
 };
 
 #endif

@@ -192,7 +192,7 @@ static enum hl7_code refuse(struct hl7_link *l, const struct hl7_message *m, con
 }
 
 /* The message in the caller's text that answers this one, as a slice of the copy. */
-static bool find_answer(const struct hl7_reply *reply, const struct hl7_header *theirs, struct bytes *copy,
+static bool find_answer(const struct reply *reply, const struct hl7_header *theirs, struct bytes *copy,
                         struct hl7_message *answer, struct hl7_msa *msa)
 {
     struct hl7_split split;
@@ -214,7 +214,7 @@ static bool is_acknowledgement(const struct hl7_header *h)
 
 /* Sends the caller's own answer. A plain acknowledgement goes only where it is asked for; an answer that says more is
  * always welcome. False: the plain one has to do. */
-static bool answer_with(struct hl7_link *l, const struct hl7_header *theirs, const struct hl7_reply *reply)
+static bool answer_with(struct hl7_link *l, const struct hl7_header *theirs, const struct reply *reply)
 {
     struct bytes copy = {0};
     struct hl7_message answer;
@@ -243,7 +243,7 @@ static struct hl7_offer *offered(const struct hl7_link *l)
 }
 
 static void accept(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa,
-                   const struct hl7_reply *reply)
+                   const struct reply *reply)
 {
     struct hl7_due due = hl7_ack_due(&m->header, msa, l->config->ack, VERDICT_ACCEPT);
     acknowledge(l, m, due.accept, HL7_ERROR_NONE, NULL);
@@ -252,7 +252,7 @@ static void accept(struct hl7_link *l, const struct hl7_message *m, const struct
 }
 
 static void decline(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa, enum verdict verdict,
-                    const struct hl7_reply *reply)
+                    const struct reply *reply)
 {
     enum hl7_code code = refuse(l, m, msa, verdict, HL7_ERROR_INTERNAL, reply ? reply->reason : NULL);
     tell(l, HL7_NOTICE_NOT_HANDED, "a message of %zu bytes is not handed over: %s%s", m->len,
@@ -621,7 +621,7 @@ bool hl7_link_next(struct hl7_link *l, struct hl7_event *event)
     return false;
 }
 
-void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct hl7_reply *reply,
+void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct reply *reply,
                      int64_t now)
 {
     if (!l->waiting || ticket != l->ticket || verdict == VERDICT_WAIT)

@@ -104,13 +104,6 @@ struct hl7_event {
     struct hl7_slice text;
 };
 
-/* What the caller adds to a verdict. */
-struct hl7_reply {
-    const char *reason;        /* of a refusal; NULL: a general one */
-    const unsigned char *text; /* accepted: our own answer, one message or several; NULL: the plain acknowledgement */
-    size_t len;
-};
-
 struct hl7_link {
     const struct hl7_link_config *config;
     struct hl7_observer observer;
@@ -168,7 +161,7 @@ bool hl7_link_next(struct hl7_link *l, struct hl7_event *event);
 /* What the message of that ticket is worth, however late. reply may be NULL. Its text may hold several messages, with
  * CR, LF or CR LF: the one whose MSA-2 is the control id is sent as the application answer, the others are the
  * caller's business. Ignored when the machine does not wait for it. VERDICT_WAIT is no answer. */
-void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct hl7_reply *reply,
+void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct reply *reply,
                      int64_t now);
 
 /* Puts one message up for sending, as it is; the text is copied. False when one is being sent already or its DONE event

@@ -98,11 +98,11 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
 static size_t room(const struct connection *c)
 {
     const struct handover *h = c->hub->handover;
-    size_t held = c->hub->held + h->held + h->piece.cap, max = c->hub->config->max_buffer;
+    size_t held = c->hub->held + handover_held(h), max = c->hub->config->max_buffer;
     return held < max ? max - held : 0;
 }
 
-static enum verdict judge(struct connection *c, const struct machine_event *event)
+static enum verdict judge(struct connection *c, const struct machine_event *event, struct reply *reply, int64_t now)
 {
     struct handover_party party = {c->number, event->ticket, event->owed, c->link, protocol_of(c)};
     const char *why = protocol_of(c)->refusal(c->link->config, &event->message);
@@ -112,7 +112,7 @@ static enum verdict judge(struct connection *c, const struct machine_event *even
     }
     c->hub->handover->room = room(c);
     c->hub->handover->wall_us = c->hub->loop.wall_us;
-    return handover_offer(c->hub->handover, &party, &event->message, c->peer);
+    return handover_offer(c->hub->handover, &party, &event->message, c->peer, reply, now);
 }
 
 static void tell_verdict(const struct connection *c, enum verdict verdict)
@@ -124,10 +124,10 @@ static void tell_verdict(const struct connection *c, enum verdict verdict)
 }
 
 /* The answer to a message that is not owed. Who cannot send it again gains nothing from a refusal that is held back. */
-static void answer(struct connection *c, uint64_t ticket, enum verdict verdict, int64_t now)
+static void answer(struct connection *c, uint64_t ticket, enum verdict verdict, const struct reply *reply, int64_t now)
 {
-    protocol_of(c)->answer(&c->machine, ticket, verdict, now);
-    if ((c->eof || c->hub->handover->error) && verdict == VERDICT_LATER)
+    protocol_of(c)->answer(&c->machine, ticket, verdict, reply, now);
+    if ((c->eof || c->hub->handover->failed) && verdict == VERDICT_LATER)
         protocol_of(c)->refuse(&c->machine, now);
 }
 
@@ -135,10 +135,11 @@ static void on_message(struct connection *c, const struct machine_event *event, 
 {
     if (!event->message.complete)
         tell(c, LOG_EVENT, "incomplete", "an incomplete message of %zu bytes", event->message.len);
-    enum verdict verdict = judge(c, event);
+    struct reply reply = {0};
+    enum verdict verdict = judge(c, event, &reply, now);
     if (verdict != VERDICT_ACCEPT) /* at once is only what came again */
         tell_verdict(c, verdict);
-    answer(c, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, now);
+    answer(c, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, &reply, now);
     if (event->owed && verdict != VERDICT_WAIT)
         protocol_of(c)->settle(&c->machine, now);
 }
@@ -315,7 +316,7 @@ static void advance(struct connection *c, int64_t now)
 static bool is_stuffed(const struct connection *c)
 {
     return protocol_of(c)->mute(&c->machine) || c->in.len >= IN_MAX || pending_out(c) >= OUT_MAX ||
-           handover_full(c->hub->handover);
+           target_stdout_full(&c->hub->handover->out);
 }
 
 static short interest(struct loop_source *source)
@@ -453,7 +454,8 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
     c->active = now;
     snprintf(c->peer, sizeof c->peer, "%s", peer);
     bool wire = c->link->config->wire || log_wants(LOG_WIRE);
-    struct machine_observer observer = {c, wire ? on_wire : NULL, on_notice, on_acknowledged, on_stamp, &c->hub->spares};
+    struct machine_observer observer = {c,        wire ? on_wire : NULL, on_notice, on_acknowledged,
+                                        on_stamp, &c->hub->spares};
     machine_init(&c->machine, c->link->config, &observer, hub->seed++);
     if (!c->line)
         endpoint_tune(fd, port->endpoint.kind == ENDPOINT_FD);
@@ -467,13 +469,14 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
     return c;
 }
 
-void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict, int64_t now)
+void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict,
+                        const struct reply *reply, int64_t now)
 {
     tell_verdict(c, verdict);
     if (party->owed)
         protocol_of(c)->settle(&c->machine, now);
     else
-        answer(c, party->ticket, verdict, now);
+        answer(c, party->ticket, verdict, reply, now);
     advance(c, now);
 }
 

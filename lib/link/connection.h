@@ -30,7 +30,8 @@ struct connection {
 struct connection *connection_open(struct hub *hub, struct port *port, int fd, const char *peer, int64_t now);
 
 /* The verdict on a message that it offered. */
-void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict, int64_t now);
+void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict,
+                        const struct reply *reply, int64_t now);
 
 /* Puts a message up for sending. False when it is sending one already, or is closing. */
 bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now);

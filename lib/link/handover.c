@@ -9,93 +9,85 @@
 #include <unistd.h>
 
 enum {
-    IN_PLACE = 32 << 10, /* bytes: a message up to this is rendered at once, without a copy */
     SPARE_JOBS = 64,
-    NO_MEMORY_MS = 100,     /* until rendering is tried again */
-    PIECE_KEPT = 512 << 10, /* bytes of storage that is kept for what is rendered next */
-    PIECE_FULL = 256 << 10, /* bytes rendered and not written, past which messages wait as copies */
+    OWED_MS = 2000, /* until an owed message that was refused for now is tried again */
 };
 
-static short interest(struct loop_source *source)
-{
-    const struct handover *h = (const struct handover *)source;
-    if (h->error || h->frozen)
-        return LOOP_IGNORE;
-    return h->piece.len > h->piece_at || (h->unrendered && !h->render_at) ? POLLOUT : 0;
-}
+/* ---- those that are tried again ---- */
 
 static int64_t deadline(struct loop_source *source)
 {
     const struct handover *h = (const struct handover *)source;
-    return h->render_at && !h->error ? h->render_at : INT64_MAX;
+    int64_t due = INT64_MAX;
+    for (const struct job *job = h->again; job; job = job->next)
+        if (job->again < due)
+            due = job->again;
+    return due;
 }
 
+static void give(struct handover *h, struct job *job, int64_t now);
+
+/* The targets are asked at the end of the turn. */
 static void tick(struct loop_source *source, int64_t now)
 {
     struct handover *h = (struct handover *)source;
-    h->render_at = 0;
-    handover_pump(h, now);
-}
-
-static void fail(struct handover *h, int error)
-{
-    if (h->error)
-        return;
-    h->error = error ? error : EIO;
-    log_line(LOG_ERROR, "cannot write to stdout: %s", strerror(h->error));
-}
-
-static void ready(struct loop_source *source, short revents, int64_t now)
-{
-    struct handover *h = (struct handover *)source;
-    if ((revents & (POLLERR | POLLNVAL | POLLHUP)) && h->outlet.kind != OUTLET_FILE)
-        fail(h, EPIPE);
-    handover_pump(h, now);
+    for (struct job **at = &h->again; *at;) {
+        struct job *job = *at;
+        if (job->again > now) {
+            at = &job->next;
+            continue;
+        }
+        *at = job->next;
+        give(h, job, now);
+    }
 }
 
 void handover_open(struct handover *h, enum view_format format, uint32_t dedup, uint64_t limit)
 {
-    *h = (struct handover){.format = format, .limit = limit};
-    outlet_open(&h->outlet, STDOUT_FILENO);
-    h->source = (struct loop_source){
-        .fd = h->outlet.fd, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick};
+    *h = (struct handover){.limit = limit};
+    h->source = (struct loop_source){.fd = -1, .deadline = deadline, .tick = tick};
+    target_stdout_open(&h->out, STDOUT_FILENO, format);
+    h->out.base.handover = h;
+    h->targets[TARGET_STDOUT] = &h->out.base;
+    h->wanted = 1u << TARGET_STDOUT;
     ledger_init(&h->ledger, dedup);
     ident_init(&h->ident);
-    if (format == VIEW_TSV && result_tsv_header(&h->piece))
-        h->produced = h->piece.len;
+}
+
+void handover_add(struct handover *h, struct target *target, bool keep_stdout)
+{
+    unsigned only = 1u << TARGET_STDOUT;
+    if (!keep_stdout && h->wanted == only)
+        h->wanted = 0;
+    target->handover = h;
+    h->targets[target->kind->order] = target;
+    h->wanted |= 1u << target->kind->order;
+}
+
+/* The lowest of these targets. */
+static struct target *lowest(const struct handover *h, unsigned targets)
+{
+    return h->targets[__builtin_ctz(targets)];
 }
 
 /* ---- jobs ---- */
 
-static struct handover_job *create(struct handover *h)
+static struct job *create(struct handover *h)
 {
-    struct handover_job *job = h->spare;
+    struct job *job = h->spare;
     if (!job)
         return calloc(1, sizeof *job);
     h->spare = job->next;
     h->spares--;
-    *job = (struct handover_job){0};
+    *job = (struct job){0};
     return job;
 }
 
-static struct handover_job *append(struct handover *h)
+static void release(struct handover *h, struct job *job)
 {
-    struct handover_job *job = create(h);
-    if (!job)
-        return NULL;
-    job->entry = LEDGER_NONE;
-    if (h->last)
-        h->last->next = job;
-    else
-        h->first = job;
-    h->last = job;
-    return job;
-}
-
-static void release(struct handover *h, struct handover_job *job)
-{
-    h->held -= job->copy.cap;
+    h->held -= job->copy.cap + job->reply.cap;
     bytes_free(&job->copy);
+    bytes_free(&job->reply);
     if (h->spares == SPARE_JOBS) {
         free(job);
         return;
@@ -106,7 +98,7 @@ static void release(struct handover *h, struct handover_job *job)
 }
 
 /* Copies a message and its envelope into the job. */
-static bool keep(struct handover *h, struct handover_job *job, const struct message *m, const struct envelope *e)
+static bool keep(struct handover *h, struct job *job, const struct message *m, const struct envelope *e)
 {
     const char *texts[] = {e->id, e->peer, e->received};
     size_t at[3], n = 3;
@@ -127,19 +119,6 @@ static bool keep(struct handover *h, struct handover_job *job, const struct mess
     return true;
 }
 
-/* Drops the job that was appended last. */
-static void drop_last(struct handover *h)
-{
-    struct handover_job **at = &h->first, *before = NULL;
-    while ((*at)->next) {
-        before = *at;
-        at = &(*at)->next;
-    }
-    release(h, *at);
-    *at = NULL;
-    h->last = before;
-}
-
 /* Takes out those who wait for the entry's verdict. */
 static struct handover_waiter *take_waiters(struct handover *h, uint32_t entry)
 {
@@ -157,7 +136,66 @@ static struct handover_waiter *take_waiters(struct handover *h, uint32_t entry)
     return taken;
 }
 
-static void count(const struct handover_job *job)
+/* The next of all jobs that are on their way; NULL: after the last. */
+struct walk {
+    unsigned target; /* TARGETS: those that are tried again */
+    struct job *job;
+};
+
+static bool walk(const struct handover *h, struct walk *w)
+{
+    if (w->job)
+        w->job = w->job->next;
+    while (!w->job && w->target <= TARGETS) {
+        unsigned at = w->target++;
+        if (at == TARGETS)
+            w->job = h->again;
+        else if (h->targets[at])
+            w->job = h->targets[at]->first;
+    }
+    return w->job;
+}
+
+/* ---- the rejects file ---- */
+
+/* Appends the message whole, or not at all. */
+static bool append_to_rejects(const char *file, const struct job *job)
+{
+    int fd = file && job->copy.len ? open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (fd < 0)
+        return false;
+    off_t before = lseek(fd, 0, SEEK_END);
+    bool fine = write(fd, job->message.text, job->message.len) == (ssize_t)job->message.len && fdatasync(fd) == 0;
+    if (!fine && before >= 0 && ftruncate(fd, before) != 0)
+        log_line(LOG_ERROR, "%s: a message is torn in it: %s", file, strerror(errno));
+    return close(fd) == 0 && fine;
+}
+
+/* A message that nobody will send again, and that is not to be handed over. Returns how many are lost thereby. */
+static unsigned rescue(const struct handover *h, const struct job *job)
+{
+    if (append_to_rejects(h->rejects, job)) {
+        log_line(LOG_ERROR, "a message that nobody will send again went to %s", h->rejects);
+        return 0;
+    }
+    job->party.link->counters.dropped++;
+    log_line(LOG_ERROR, "A MESSAGE THAT NOBODY WILL SEND AGAIN COULD NOT BE HANDED OVER AND IS LOST (%s)",
+             h->rejects ? h->rejects : "there is no --rejects file");
+    return 1;
+}
+
+/* A consumer will never take it: where the sender cannot be told so, it goes to the rejects file. */
+static enum verdict reject(const struct handover *h, const struct job *job)
+{
+    if (job->party.protocol->answers_each || !append_to_rejects(h->rejects, job))
+        return VERDICT_NEVER;
+    log_line(LOG_ERROR, "a message that was rejected went to %s", h->rejects);
+    return VERDICT_ACCEPT;
+}
+
+/* ---- verdicts ---- */
+
+static void count(const struct job *job)
 {
     struct link_counters *c = &job->party.link->counters;
     c->messages++;
@@ -165,94 +203,148 @@ static void count(const struct handover_job *job)
     c->last_message_us = job->wall_us;
 }
 
-static void finish_job(struct handover *h, enum verdict verdict, int64_t now)
+/* Remembers what is needed to know it again, and what to do then. */
+static void remember(struct handover *h, const struct job *job, enum verdict verdict, const struct reply *reply)
 {
-    struct handover_job *job = h->first;
+    unsigned had = h->wanted & ~job->lacks;
+    if (verdict == VERDICT_ACCEPT && (h->ledger.window || job->party.protocol->tells_acknowledged)) {
+        struct bytes kept = {0};
+        if (reply && reply->text && bytes_append(&kept, reply->text, reply->len))
+            ledger_keep_reply(&h->ledger, job->entry, &kept);
+        ledger_accept(&h->ledger, job->entry);
+    } else if (verdict != VERDICT_ACCEPT && had && h->ledger.window) {
+        ledger_refuse(&h->ledger, job->entry, had);
+    } else {
+        ledger_forget(&h->ledger, job->entry);
+    }
+}
+
+/* A message that has been acknowledged and cannot be handed over now, nor later by us: it waits for handover_rescue. */
+static void strand(struct handover *h, const struct handover_party *party, const struct message *m,
+                   const struct envelope *envelope)
+{
+    struct job *job = calloc(1, sizeof *job);
+    h->strandings++;
+    if (!job)
+        return;
+    if (!keep(h, job, m, envelope)) {
+        release(h, job);
+        return;
+    }
+    job->party = *party;
+    job->next = h->stranded;
+    h->stranded = job;
+}
+
+/* The end of a job, which is in no queue any more. */
+static void finish(struct handover *h, struct job *job, enum verdict verdict, const struct reply *reply, int64_t now)
+{
     struct handover_party party = job->party;
     struct handover_waiter *waiters = NULL;
-    h->first = job->next;
-    if (!h->first)
-        h->last = NULL;
     h->owed -= party.owed;
     if (verdict == VERDICT_ACCEPT) {
         count(job);
         h->accepted++;
-        h->whole = job->end;
     } else {
         h->offered--;
     }
     if (job->entry != LEDGER_NONE) {
         waiters = take_waiters(h, job->entry);
-        if (verdict == VERDICT_ACCEPT && (h->ledger.window || party.protocol->tells_acknowledged))
-            ledger_accept(&h->ledger, job->entry);
-        else
-            ledger_forget(&h->ledger, job->entry);
+        remember(h, job, verdict, reply);
     }
-    release(h, job);
     if (party.connection)
-        h->verdict(h->context, &party, verdict, now);
+        h->verdict(h->context, &party, verdict, reply, now);
     while (waiters) {
         struct handover_waiter *waiter = waiters;
         waiters = waiter->next;
-        h->verdict(h->context, &waiter->party, verdict, now);
+        h->verdict(h->context, &waiter->party, verdict, reply, now);
         free(waiter);
     }
+    release(h, job);
 }
 
-/* ---- rendering ---- */
-
-static bool view_begin(struct handover *h, const struct handover_party *party, const struct message *m,
-                       const struct envelope *e)
+/* An owed job's hand-over is tried until it succeeds. */
+static void retry(struct handover *h, struct job *job, int64_t now)
 {
-    return party->protocol->view_begin(&h->views, party->link->config, m, e);
+    job->again = now + OWED_MS;
+    job->next = h->again;
+    h->again = job;
 }
 
-static enum view_progress more(struct handover *h, const struct protocol *protocol)
+/* A job is refused, which is in no queue any more. */
+static void refuse(struct handover *h, struct job *job, enum verdict verdict, const struct reply *reply, int64_t now)
 {
-    size_t before = h->piece.len;
-    enum view_progress progress = protocol->view_more(&h->views, &h->piece);
-    if (progress == VIEW_NO_MEMORY)
-        h->piece.len = before;
-    h->produced += h->piece.len - before;
-    return progress;
+    bool ending = h->failed || h->frozen;
+    if (job->party.owed && verdict == VERDICT_LATER && !ending) {
+        retry(h, job, now);
+        return;
+    }
+    if (verdict == VERDICT_NEVER && job->party.owed)
+        rescue(h, job);
+    else if (verdict == VERDICT_NEVER)
+        verdict = reject(h, job);
+    else if (job->party.owed)
+        strand(h, &job->party, &job->message, &job->envelope);
+    finish(h, job, verdict, verdict == VERDICT_ACCEPT ? NULL : reply, now);
 }
 
-/* Renders jobs that wait as copies, as far as there is room. */
-static void render(struct handover *h, int64_t now)
+/* Gives a job to the next of its targets. */
+static void give(struct handover *h, struct job *job, int64_t now)
 {
-    while (h->unrendered && !h->render_at && h->piece.len - h->piece_at < PIECE_FULL) {
-        struct handover_job *job = h->unrendered;
-        if (!h->viewing)
-            h->viewing = view_begin(h, &job->party, &job->message, &job->envelope);
-        enum view_progress progress = h->viewing ? more(h, job->party.protocol) : VIEW_NO_MEMORY;
-        if (progress == VIEW_NO_MEMORY)
-            h->render_at = now + NO_MEMORY_MS;
-        if (progress != VIEW_DONE)
-            continue;
-        h->viewing = false;
-        job->end = h->produced;
-        h->unrendered = job->next;
+    struct target *t = lowest(h, job->lacks);
+    target_append(t, job);
+    t->kind->take(t, job, now);
+}
+
+/* What the first consumer gave back is kept until the last has the message. */
+static void keep_reply(struct handover *h, struct job *job, const struct reply *reply)
+{
+    if (!reply || !reply->text || job->reply.len)
+        return;
+    if (bytes_append(&job->reply, reply->text, reply->len))
+        h->held += job->reply.cap;
+    else
+        log_line(LOG_ERROR, "%s: no memory for what a consumer gave back: not sent", job->party.link->config->name);
+}
+
+void handover_served(struct handover *h, struct target *target, struct job *job, enum verdict verdict,
+                     const struct reply *reply, int64_t now)
+{
+    if (verdict != VERDICT_ACCEPT) {
+        refuse(h, job, verdict, reply, now);
+        return;
+    }
+    job->lacks &= ~(1u << target->kind->order);
+    if (job->lacks) {
+        keep_reply(h, job, reply);
+        give(h, job, now);
+        return;
+    }
+    struct reply kept = {NULL, job->reply.data, job->reply.len};
+    finish(h, job, VERDICT_ACCEPT, job->reply.len ? &kept : reply, now);
+}
+
+static void refuse_all(struct handover *h, int64_t now)
+{
+    for (unsigned i = 0; i < TARGETS; i++) {
+        struct target *t = h->targets[i];
+        while (t && t->first) {
+            struct job *job = t->first;
+            t->kind->forget(t, job);
+            target_remove(t, job);
+            refuse(h, job, VERDICT_LATER, NULL, now);
+        }
+    }
+    while (h->again) {
+        struct job *job = h->again;
+        h->again = job->next;
+        refuse(h, job, VERDICT_LATER, NULL, now);
     }
 }
 
-/* Renders a short message at once, where nothing waits before it. False: it has to wait as a copy. */
-static bool render_in_place(struct handover *h, const struct handover_party *party, const struct message *m,
-                            const struct envelope *e)
+void handover_fail(struct handover *h)
 {
-    if (h->unrendered || m->len > IN_PLACE || h->piece.len - h->piece_at >= PIECE_FULL)
-        return false;
-    size_t before = h->piece.len;
-    uint64_t produced = h->produced;
-    enum view_progress progress = VIEW_NO_MEMORY;
-    if (view_begin(h, party, m, e))
-        do
-            progress = more(h, party->protocol);
-        while (progress == VIEW_GOES_ON);
-    if (progress == VIEW_DONE)
-        return true;
-    h->piece.len = before;
-    h->produced = produced;
-    return false;
+    h->failed = true;
 }
 
 /* ---- offers ---- */
@@ -260,9 +352,10 @@ static bool render_in_place(struct handover *h, const struct handover_party *par
 /* Who waits for that entry's verdict on the same connection. NULL when nobody does. */
 static struct handover_party *waiting_there(struct handover *h, uint32_t entry, uint64_t connection)
 {
-    for (struct handover_job *job = h->first; job; job = job->next)
-        if (job->entry == entry && job->party.connection == connection)
-            return &job->party;
+    struct walk w = {0, NULL};
+    while (walk(h, &w))
+        if (w.job->entry == entry && w.job->party.connection == connection)
+            return &w.job->party;
     for (struct handover_waiter *waiter = h->waiters; waiter; waiter = waiter->next)
         if (waiter->entry == entry && waiter->party.connection == connection)
             return &waiter->party;
@@ -285,7 +378,8 @@ static enum verdict wait_too(struct handover *h, uint32_t entry, const struct ha
     return VERDICT_WAIT;
 }
 
-static enum verdict offer_again(struct handover *h, uint32_t entry, const struct handover_party *party)
+static enum verdict offer_again(struct handover *h, uint32_t entry, const struct handover_party *party,
+                                struct reply *reply)
 {
     struct ledger_entry *e = ledger_at(&h->ledger, entry);
     party->link->counters.repeats++;
@@ -293,47 +387,43 @@ static enum verdict offer_again(struct handover *h, uint32_t entry, const struct
         h->repeated(h->context, party);
     e->connection = party->connection;
     e->ticket = party->ticket;
-    return e->accepted ? VERDICT_ACCEPT : wait_too(h, entry, party);
+    if (!e->accepted)
+        return wait_too(h, entry, party);
+    *reply = (struct reply){NULL, e->reply.data, e->reply.len};
+    return VERDICT_ACCEPT;
 }
 
-static bool create_job(struct handover *h, const struct handover_party *party, uint32_t entry, const struct message *m,
-                       const struct envelope *envelope)
+/* Whether the only target that it lacks can take it as it comes. Where the message itself may still be needed it
+ * cannot. */
+static bool takes_in_place(struct handover *h, struct job *job, const struct message *m,
+                           const struct envelope *envelope)
 {
-    struct handover_job *job = append(h);
+    struct target *t = lowest(h, job->lacks);
+    bool only = !(job->lacks & (job->lacks - 1)), needed = job->party.owed || (h->rejects && t->kind->rejects);
+    return only && !needed && t->kind->in_place && t->kind->in_place(t, job, m, envelope);
+}
+
+static bool create_job(struct handover *h, const struct handover_party *party, uint32_t entry, unsigned lacks,
+                       const struct message *m, const struct envelope *envelope, int64_t now)
+{
+    struct job *job = create(h);
     if (!job)
         return false;
     job->party = *party;
     job->entry = entry;
+    job->lacks = lacks;
     job->records = m->records;
     job->wall_us = h->wall_us;
-    if (!party->owed && render_in_place(h, party, m, envelope)) {
-        job->end = h->produced;
-    } else if ((!party->owed && m->len > h->room) || !keep(h, job, m, envelope)) {
-        drop_last(h);
-        return false;
-    } else if (!h->unrendered) {
-        h->unrendered = job;
+    if (!takes_in_place(h, job, m, envelope)) {
+        if ((!party->owed && m->len > h->room) || !keep(h, job, m, envelope)) {
+            release(h, job);
+            return false;
+        }
+        give(h, job, now);
     }
     h->offered++;
     h->owed += party->owed;
     return true;
-}
-
-/* A message that has been acknowledged and cannot be handed over now, nor later by us: it waits for handover_rescue. */
-static void strand(struct handover *h, const struct handover_party *party, const struct message *m,
-                   const struct envelope *envelope)
-{
-    struct handover_job *job = calloc(1, sizeof *job);
-    h->strandings++;
-    if (!job)
-        return;
-    if (!keep(h, job, m, envelope)) {
-        release(h, job);
-        return;
-    }
-    job->party = *party;
-    job->next = h->stranded;
-    h->stranded = job;
 }
 
 /* A query is a repeat only on the connection that still waits for its acknowledgement. */
@@ -342,42 +432,40 @@ static bool repeats(const struct ledger_entry *e, const struct handover_party *p
     return !e->query || !e->accepted || e->connection == party->connection;
 }
 
-static uint32_t enter(struct handover *h, const unsigned char key[16], bool query, const struct handover_party *party)
+static void enter(struct handover *h, uint32_t entry, bool query, const struct handover_party *party)
 {
-    uint32_t entry = ledger_add(&h->ledger, key);
-    if (entry != LEDGER_NONE) {
-        struct ledger_entry *e = ledger_at(&h->ledger, entry);
-        e->connection = party->connection;
-        e->ticket = party->ticket;
-        e->query = query;
-    }
-    return entry;
+    struct ledger_entry *e = ledger_at(&h->ledger, entry);
+    e->connection = party->connection;
+    e->ticket = party->ticket;
+    e->query = query;
 }
 
-/* Offers a message that is no repeat. */
-static enum verdict offer_anew(struct handover *h, const struct handover_party *party, uint32_t entry,
-                               const struct message *m, const char *peer)
+/* Offers a message that is no repeat, or one of which some targets have no copy yet. */
+static enum verdict offer_anew(struct handover *h, const struct handover_party *party, uint32_t entry, unsigned lacks,
+                               const struct message *m, const char *peer, int64_t now)
 {
     char id[27];
     ident_next(&h->ident, h->wall_us, id);
     struct envelope envelope = {
         .id = id, .link = party->link->config->name, .peer = peer, .received = time_iso_text(&h->received, h->wall_us)};
-    if (create_job(h, party, entry, m, &envelope))
+    if (create_job(h, party, entry, lacks, m, &envelope, now))
         return VERDICT_WAIT;
     log_line(LOG_ERROR, "%s: %s: no memory for a message of %zu bytes (--max-buffer)", envelope.link, peer, m->len);
-    if (entry != LEDGER_NONE)
+    if (entry != LEDGER_NONE && lacks == h->wanted)
         ledger_forget(&h->ledger, entry);
+    else if (entry != LEDGER_NONE)
+        ledger_refuse(&h->ledger, entry, h->wanted & ~lacks);
     if (party->owed)
         strand(h, party, m, &envelope);
     return VERDICT_LATER;
 }
 
-/* After stdout has failed, or with all that -c asks for: whoever is not acknowledged keeps the message. One that has no
+/* At the end, or with all that -c asks for: whoever is not acknowledged keeps the message. One that has no
  * acknowledgement and comes after the last that is asked for is left out as if it had come after the end. */
 static enum verdict turn_down(struct handover *h, const struct handover_party *party, const struct message *m)
 {
     struct envelope nothing = {"", "", "", "", NULL, 0};
-    if (party->owed && (h->error || m->framed))
+    if (party->owed && (h->failed || m->framed))
         strand(h, party, m, &nothing);
     else if (party->owed)
         log_line(LOG_ERROR, "a message of %zu bytes without frames came after the last one (--count): left out",
@@ -386,29 +474,42 @@ static enum verdict turn_down(struct handover *h, const struct handover_party *p
 }
 
 enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct message *m,
-                            const char *peer)
+                            const char *peer, struct reply *reply, int64_t now)
 {
     unsigned char key[16];
     bool query = false, keyed = !party->owed && party->protocol->key(m, key, &query); /* what is owed is no repeat */
     uint32_t entry = keyed ? ledger_find(&h->ledger, key) : LEDGER_NONE;
+    unsigned had = 0;
+    bool partial = false; /* it was refused when some targets had it */
+    *reply = (struct reply){0};
     if (entry != LEDGER_NONE) {
-        if (repeats(ledger_at(&h->ledger, entry), party))
-            return offer_again(h, entry, party);
-        ledger_forget(&h->ledger, entry);
+        struct ledger_entry *e = ledger_at(&h->ledger, entry);
+        partial = e->decided && !e->accepted;
+        if (!partial && repeats(e, party))
+            return offer_again(h, entry, party, reply);
+        had = partial ? e->had : 0;
     }
-    if (h->error || h->frozen || (h->limit && h->offered >= h->limit))
+    if (h->failed || h->frozen || (h->limit && h->offered >= h->limit))
         return turn_down(h, party, m);
-    entry = keyed ? enter(h, key, query, party) : LEDGER_NONE;
+    if (partial)
+        ledger_reopen(&h->ledger, entry);
+    else if (entry != LEDGER_NONE)
+        ledger_forget(&h->ledger, entry);
+    if (!partial && keyed)
+        entry = ledger_add(&h->ledger, key);
     if (keyed && entry == LEDGER_NONE)
         return VERDICT_LATER;
-    return offer_anew(h, party, entry, m, peer);
+    if (keyed)
+        enter(h, entry, query, party);
+    return offer_anew(h, party, entry, h->wanted & ~had, m, peer, now);
 }
 
 void handover_orphan(struct handover *h, uint64_t connection)
 {
-    for (struct handover_job *job = h->first; job; job = job->next)
-        if (job->party.connection == connection)
-            job->party.connection = 0;
+    struct walk w = {0, NULL};
+    while (walk(h, &w))
+        if (w.job->party.connection == connection)
+            w.job->party.connection = 0;
     for (struct handover_waiter **at = &h->waiters; *at;) {
         struct handover_waiter *waiter = *at;
         if (waiter->party.connection == connection) {
@@ -423,10 +524,11 @@ void handover_orphan(struct handover *h, uint64_t connection)
 unsigned handover_orphans(const struct handover *h, const char *link, const char *peer)
 {
     unsigned n = 0;
+    struct walk w = {0, NULL};
     size_t len = address_host_len(peer);
-    for (const struct handover_job *job = h->owed ? h->first : NULL; job; job = job->next)
-        n += job->party.owed && !job->party.connection && strcmp(job->envelope.link, link) == 0 &&
-             address_host_len(job->envelope.peer) == len && memcmp(job->envelope.peer, peer, len) == 0;
+    while (h->owed && walk(h, &w))
+        n += w.job->party.owed && !w.job->party.connection && strcmp(w.job->envelope.link, link) == 0 &&
+             address_host_len(w.job->envelope.peer) == len && memcmp(w.job->envelope.peer, peer, len) == 0;
     return n;
 }
 
@@ -434,31 +536,29 @@ void handover_wire(struct handover *h, const struct link *link, const struct pro
                    const struct machine_wire *wire, const char *peer)
 {
     char received[28];
+    struct bytes line = {0};
     time_iso_us(clock_wall_us(), received);
     struct envelope envelope = {.link = link->config->name, .peer = peer, .received = received};
-    size_t before = h->piece.len;
-    if (h->error)
-        return;
-    if (protocol->wire_line(&h->piece, wire, &envelope))
-        h->produced += h->piece.len - before;
-    else
-        h->piece.len = before;
+    if (protocol->wire_line(&line, wire, &envelope))
+        target_stdout_put(&h->out, line.data, line.len);
+    bytes_free(&line);
 }
 
 bool handover_needs(const struct handover *h, const struct link *link)
 {
-    for (const struct handover_job *job = h->first; job; job = job->next)
-        if (job->party.link == link)
+    struct walk w = {0, NULL};
+    while (walk(h, &w))
+        if (w.job->party.link == link)
             return true;
-    for (const struct handover_job *job = h->stranded; job; job = job->next)
+    for (const struct job *job = h->stranded; job; job = job->next)
         if (job->party.link == link)
             return true;
     return false;
 }
 
-bool handover_full(const struct handover *h)
+size_t handover_held(const struct handover *h)
 {
-    return h->format == VIEW_FRAME && h->piece.len - h->piece_at >= PIECE_FULL;
+    return h->held + h->pieces;
 }
 
 void handover_acknowledged(struct handover *h, uint64_t connection, uint64_t first, uint64_t last, bool proven)
@@ -466,70 +566,40 @@ void handover_acknowledged(struct handover *h, uint64_t connection, uint64_t fir
     ledger_acknowledged(&h->ledger, connection, first, last, proven);
 }
 
-/* ---- writing ---- */
-
-static void write_piece(struct handover *h)
-{
-    while (h->piece.len > h->piece_at && !h->error) {
-        long n = outlet_write(&h->outlet, h->piece.data + h->piece_at, h->piece.len - h->piece_at);
-        if (n < 0)
-            fail(h, errno);
-        if (n <= 0)
-            break;
-        h->piece_at += (size_t)n;
-        h->written += (uint64_t)n;
-        h->last_byte = h->piece.data[h->piece_at - 1];
-    }
-    if (h->piece_at == h->piece.len) {
-        if (h->piece.cap > PIECE_KEPT)
-            bytes_free(&h->piece);
-        h->piece.len = h->piece_at = 0;
-    } else if (h->piece_at >= VIEW_PIECE) {
-        bytes_drop(&h->piece, h->piece_at);
-        h->piece_at = 0;
-    }
-}
-
-/* All that waits is later. */
-static void refuse_all(struct handover *h, int64_t now)
-{
-    while (h->first) {
-        struct handover_job *job = h->first;
-        if (h->unrendered == job)
-            h->unrendered = job->next;
-        if (job->party.owed)
-            strand(h, &job->party, &job->message, &job->envelope);
-        finish_job(h, VERDICT_LATER, now);
-    }
-}
+/* ---- the turn's end, and the end ---- */
 
 void handover_pump(struct handover *h, int64_t now)
 {
-    bool moved;
-    if (h->frozen)
-        return;
-    do {
-        uint64_t written = h->written, produced = h->produced;
-        render(h, now);
-        if (h->piece.len > h->piece_at)
-            write_piece(h);
-        moved = h->written > written || h->produced > produced;
-    } while (moved && !h->error && h->unrendered);
-    while (h->first && h->first != h->unrendered && h->first->end <= h->written)
-        finish_job(h, VERDICT_ACCEPT, now);
-    if (h->error)
+    h->pieces = 0;
+    for (unsigned i = 0; i < TARGETS; i++) {
+        struct target *t = h->targets[i];
+        if (!t)
+            continue;
+        if (!h->frozen)
+            t->kind->pump(t, now);
+        h->pieces += t->kind->held(t);
+    }
+    if (h->failed)
         refuse_all(h, now);
 }
 
 void handover_freeze(struct handover *h, int64_t now)
 {
+    if (h->frozen)
+        return;
     h->frozen = true;
     refuse_all(h, now);
+    for (unsigned i = 0; i < TARGETS; i++)
+        if (h->targets[i])
+            h->targets[i]->kind->stop(h->targets[i], now);
 }
 
 bool handover_idle(const struct handover *h)
 {
-    return !h->first && (h->error || h->piece.len == h->piece_at);
+    for (unsigned i = 0; i < TARGETS; i++)
+        if (h->targets[i] && (h->targets[i]->first || !h->targets[i]->kind->idle(h->targets[i])))
+            return false;
+    return !h->again;
 }
 
 bool handover_complete(const struct handover *h)
@@ -537,74 +607,48 @@ bool handover_complete(const struct handover *h)
     return h->limit && h->accepted >= h->limit;
 }
 
-bool handover_torn(const struct handover *h)
-{
-    bool lines = h->format != VIEW_TEXT && h->format != VIEW_RAW;
-    return lines ? h->written && h->last_byte != '\n' : h->written > h->whole;
-}
-
-/* ---- shutdown ---- */
-
-/* Appends the message whole, or not at all. */
-static bool append_to_rejects(const char *file, const struct handover_job *job)
-{
-    int fd = file && job->copy.len ? open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (fd < 0)
-        return false;
-    off_t before = lseek(fd, 0, SEEK_END);
-    bool fine = write(fd, job->message.text, job->message.len) == (ssize_t)job->message.len && fdatasync(fd) == 0;
-    if (!fine && before >= 0 && ftruncate(fd, before) != 0)
-        log_line(LOG_ERROR, "%s: a message is torn in it: %s", file, strerror(errno));
-    return close(fd) == 0 && fine;
-}
-
-static unsigned rescue(const struct handover *h, const struct handover_job *job)
-{
-    if (append_to_rejects(h->rejects, job)) {
-        log_line(LOG_ERROR, "a message that nobody will send again went to %s", h->rejects);
-        return 0;
-    }
-    log_line(LOG_ERROR, "A MESSAGE THAT NOBODY WILL SEND AGAIN COULD NOT BE HANDED OVER AND IS LOST (%s)",
-             h->rejects ? h->rejects : "there is no --rejects file");
-    return 1;
-}
-
 unsigned handover_rescue(struct handover *h)
 {
+    struct walk w = {0, NULL};
     unsigned lost = h->strandings;
-    for (const struct handover_job *job = h->stranded; job; job = job->next)
+    for (const struct job *job = h->stranded; job; job = job->next)
         lost -= 1 - rescue(h, job);
-    for (const struct handover_job *job = h->first; job; job = job->next)
-        if (job->party.owed)
-            lost += rescue(h, job);
+    while (walk(h, &w))
+        if (w.job->party.owed)
+            lost += rescue(h, w.job);
     return lost;
+}
+
+static void release_all(struct handover *h, struct job **list)
+{
+    while (*list) {
+        struct job *job = *list;
+        *list = job->next;
+        release(h, job);
+    }
 }
 
 void handover_close(struct handover *h)
 {
-    while (h->first) {
-        struct handover_job *job = h->first;
-        h->first = job->next;
-        release(h, job);
+    for (unsigned i = 0; i < TARGETS; i++) {
+        struct target *t = h->targets[i];
+        if (!t)
+            continue;
+        release_all(h, &t->first);
+        t->last = NULL;
+        t->kind->close(t);
     }
-    h->last = h->unrendered = NULL;
+    release_all(h, &h->again);
+    release_all(h, &h->stranded);
     while (h->waiters) {
         struct handover_waiter *waiter = h->waiters;
         h->waiters = waiter->next;
         free(waiter);
     }
-    while (h->stranded) {
-        struct handover_job *job = h->stranded;
-        h->stranded = job->next;
-        release(h, job);
-    }
     while (h->spare) {
-        struct handover_job *job = h->spare;
+        struct job *job = h->spare;
         h->spare = job->next;
         free(job);
     }
-    views_free(&h->views);
-    bytes_free(&h->piece);
     ledger_free(&h->ledger);
-    outlet_close(&h->outlet);
 }

@@ -45,11 +45,12 @@ struct connection *hub_any(const struct hub *hub)
 
 /* ---- what the hand-over tells ---- */
 
-static void on_verdict(void *context, const struct handover_party *party, enum verdict verdict, int64_t now)
+static void on_verdict(void *context, const struct handover_party *party, enum verdict verdict,
+                       const struct reply *reply, int64_t now)
 {
     struct connection *c = hub_connection(context, party->connection);
     if (c)
-        connection_verdict(c, party, verdict, now);
+        connection_verdict(c, party, verdict, reply, now);
 }
 
 static void on_repeated(void *context, const struct handover_party *party)
@@ -110,11 +111,11 @@ static bool finished(const struct hub *hub)
 static void end(struct hub *hub)
 {
     struct handover *h = hub->handover;
-    bool stalled = !handover_idle(h), torn = stalled && handover_torn(h);
+    bool stalled = !handover_idle(h), torn = stalled && target_stdout_torn(&h->out);
     unsigned lost = handover_rescue(h);
-    if (h->error || lost || torn)
+    if (h->failed || lost || torn)
         hub->end = HUB_IO;
-    if (stalled && !h->error)
+    if (stalled && !h->failed)
         log_line(LOG_ERROR, "stdout is stalled: what is in flight is not acknowledged%s",
                  torn ? "; the last line is torn" : "");
     hub->loop.stop = true;
@@ -140,7 +141,7 @@ static bool any_given_up(const struct hub *hub)
 static void check_stop(struct hub *hub, int64_t now)
 {
     struct handover *h = hub->handover;
-    bool over = handover_complete(h) || h->error;
+    bool over = handover_complete(h) || h->failed;
     if (!hub->stopping && over) {
         hub_stop(hub, CLOSE_MS, now);
     } else if (!hub->stopping && handover_idle(h) && deserted(hub) && (!hub->hooks.reload || any_given_up(hub))) {
@@ -328,7 +329,11 @@ bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub
     handover->context = hub;
     handover->verdict = on_verdict;
     handover->repeated = on_repeated;
+    handover->loop = &hub->loop;
     loop_add(&hub->loop, &handover->source);
+    for (unsigned i = 0; i < TARGETS; i++)
+        if (handover->targets[i])
+            loop_add(&hub->loop, &handover->targets[i]->source);
     fit_descriptors(hub);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

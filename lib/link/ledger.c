@@ -6,6 +6,8 @@
 /* Without a window an accepted message is remembered until its acknowledgement was sent: this many at most. */
 enum { LEDGER_UNSENT = 64 };
 
+enum { REPLIES_MAX = 16 << 20 }; /* bytes, over all */
+
 void ledger_init(struct ledger *l, uint32_t window)
 {
     *l = (struct ledger){.window = window, .oldest = LEDGER_NONE, .newest = LEDGER_NONE, .free = LEDGER_NONE};
@@ -77,11 +79,11 @@ uint32_t ledger_add(struct ledger *l, const unsigned char key[16])
     return i;
 }
 
-static void take_out_accepted(struct ledger *l, const struct ledger_entry *e)
+static void take_out_decided(struct ledger *l, const struct ledger_entry *e)
 {
     *(e->older == LEDGER_NONE ? &l->oldest : &l->entries[e->older].newer) = e->newer;
     *(e->newer == LEDGER_NONE ? &l->newest : &l->entries[e->newer].older) = e->older;
-    l->accepted--;
+    l->decided--;
 }
 
 void ledger_forget(struct ledger *l, uint32_t entry)
@@ -91,24 +93,57 @@ void ledger_forget(struct ledger *l, uint32_t entry)
     while (*at != entry)
         at = &l->entries[*at].next;
     *at = e->next;
-    if (e->accepted)
-        take_out_accepted(l, e);
-    e->used = e->accepted = false;
+    if (e->decided)
+        take_out_decided(l, e);
+    l->replies -= e->reply.cap;
+    bytes_free(&e->reply);
+    e->used = e->accepted = e->decided = false;
     e->next = l->free;
     l->free = entry;
     l->used--;
 }
 
-void ledger_accept(struct ledger *l, uint32_t entry)
+/* Puts it at the end of the window. */
+static void decide(struct ledger *l, uint32_t entry)
 {
     struct ledger_entry *e = &l->entries[entry];
-    e->accepted = true;
+    e->decided = true;
     e->older = l->newest;
     e->newer = LEDGER_NONE;
     *(l->newest == LEDGER_NONE ? &l->oldest : &l->entries[l->newest].newer) = entry;
     l->newest = entry;
-    if (++l->accepted > (l->window ? l->window : LEDGER_UNSENT))
+    if (++l->decided > (l->window ? l->window : LEDGER_UNSENT))
         ledger_forget(l, l->oldest);
+}
+
+void ledger_accept(struct ledger *l, uint32_t entry)
+{
+    l->entries[entry].accepted = true;
+    decide(l, entry);
+}
+
+void ledger_keep_reply(struct ledger *l, uint32_t entry, struct bytes *reply)
+{
+    struct ledger_entry *e = &l->entries[entry];
+    if (l->replies + reply->cap > REPLIES_MAX) {
+        bytes_free(reply);
+        return;
+    }
+    e->reply = *reply;
+    l->replies += reply->cap;
+    *reply = (struct bytes){0};
+}
+
+void ledger_refuse(struct ledger *l, uint32_t entry, unsigned had)
+{
+    l->entries[entry].had = had;
+    decide(l, entry);
+}
+
+void ledger_reopen(struct ledger *l, uint32_t entry)
+{
+    take_out_decided(l, &l->entries[entry]);
+    l->entries[entry].decided = false;
 }
 
 /* What was accepted last is acknowledged first: the search from there ends after a few steps, once it has met an entry
@@ -120,7 +155,7 @@ void ledger_acknowledged(struct ledger *l, uint64_t connection, uint64_t first, 
     for (uint32_t i = l->newest; i != LEDGER_NONE; i = older) {
         const struct ledger_entry *e = &l->entries[i];
         older = e->older;
-        if (e->connection != connection || e->ticket < first || e->ticket > last)
+        if (!e->accepted || e->connection != connection || e->ticket < first || e->ticket > last)
             continue;
         if (proven || e->query || !l->window)
             ledger_forget(l, i);
@@ -131,6 +166,8 @@ void ledger_acknowledged(struct ledger *l, uint64_t connection, uint64_t first, 
 
 void ledger_free(struct ledger *l)
 {
+    for (uint32_t i = 0; i < l->capacity; i++)
+        bytes_free(&l->entries[i].reply);
     free(l->entries);
     free(l->chains);
     ledger_init(l, l->window);

@@ -3,6 +3,8 @@
 #ifndef INSTLINK_LEDGER_H
 #define INSTLINK_LEDGER_H
 
+#include "base/bytes.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,18 +15,22 @@ struct ledger_entry {
     unsigned char key[16];
     uint64_t connection, ticket; /* where it was offered last; a ticket of a connection is for one message */
     uint32_t next;               /* in its chain, or in the list of free ones */
-    uint32_t older, newer;       /* among the accepted ones, in the order of their acceptance */
+    uint32_t older, newer;       /* among those in the window, in the order in which they were decided */
     bool used, accepted;
-    bool query; /* it is known only until its acknowledgement is sent */
+    bool decided;       /* it is in the window: accepted, or refused when some targets had it */
+    unsigned had;       /* refused: the targets that have it, bits by enum target_order */
+    struct bytes reply; /* accepted: what a consumer gave back */
+    bool query;         /* it is known only until its acknowledgement is sent */
 };
 
 struct ledger {
     struct ledger_entry *entries;
     uint32_t *chains;
     uint32_t capacity, buckets, used;
-    uint32_t window; /* how many accepted messages are remembered */
-    uint32_t accepted;
-    uint32_t oldest, newest; /* of the accepted ones */
+    uint32_t window; /* how many decided messages are remembered */
+    uint32_t decided;
+    uint32_t oldest, newest; /* of these */
+    size_t replies;          /* bytes */
     uint32_t free;           /* the first free entry */
 };
 
@@ -39,8 +45,17 @@ uint32_t ledger_add(struct ledger *ledger, const unsigned char key[16]);
 
 struct ledger_entry *ledger_at(struct ledger *ledger, uint32_t entry);
 
-/* It has been handed over: it is remembered, and the one accepted first is forgotten, if it is beyond the window. */
+/* It has been handed over: it is remembered, and the one decided first is forgotten, if it is beyond the window. */
 void ledger_accept(struct ledger *ledger, uint32_t entry);
+
+/* Keeps what a consumer gave back for it, whose storage it takes; it is released where there is too much of it. */
+void ledger_keep_reply(struct ledger *ledger, uint32_t entry, struct bytes *reply);
+
+/* It was refused, but these targets have it: when it comes again only the others get it. */
+void ledger_refuse(struct ledger *ledger, uint32_t entry, unsigned had);
+
+/* It is on its way again. */
+void ledger_reopen(struct ledger *ledger, uint32_t entry);
 
 /* It was refused, or need not be known any more. */
 void ledger_forget(struct ledger *ledger, uint32_t entry);

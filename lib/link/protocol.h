@@ -105,6 +105,8 @@ struct machine {
 
 /* The views of all protocols; zero-initialised is valid. */
 struct views {
+    struct astm_view_config astm_line; /* where a view is to be a line all the same */
+    struct hl7_view_config hl7_line;
     struct astm_view astm;
     struct astm_get get;
     struct hl7_view hl7;
@@ -123,7 +125,8 @@ struct protocol {
     void (*init)(struct machine *m);
     size_t (*push)(struct machine *m, const unsigned char *bytes, size_t n, int64_t now);
     bool (*next)(struct machine *m, struct machine_event *event);
-    void (*answer)(struct machine *m, uint64_t ticket, enum verdict verdict, int64_t now);
+    /* reply may be NULL. Where each message has an answer of its own, what it says is part of it. */
+    void (*answer)(struct machine *m, uint64_t ticket, enum verdict verdict, const struct reply *reply, int64_t now);
     void (*settle)(struct machine *m, int64_t now);
     /* A message that waits for its verdict is refused now. */
     void (*refuse)(struct machine *m, int64_t now);
@@ -150,7 +153,8 @@ struct protocol {
     /* By what the message is known when it comes again. False: it is never a repeat. *query: it is one only until it is
      * acknowledged. */
     bool (*key)(const struct message *message, unsigned char key[16], bool *query);
-    bool (*view_begin)(struct views *v, const struct link_config *config, const struct message *message,
+    /* line: one `message` line, whatever the configuration says of the output. */
+    bool (*view_begin)(struct views *v, const struct link_config *config, bool line, const struct message *message,
                        const struct envelope *envelope);
     enum view_progress (*view_more)(struct views *v, struct bytes *out);
     bool (*wire_line)(struct bytes *out, const struct machine_wire *wire, const struct envelope *envelope);

@@ -96,8 +96,9 @@ static bool next(struct machine *m, struct machine_event *event)
     return true;
 }
 
-static void answer(struct machine *m, uint64_t ticket, enum verdict verdict, int64_t now)
+static void answer(struct machine *m, uint64_t ticket, enum verdict verdict, const struct reply *reply, int64_t now)
 {
+    (void)reply; /* it goes out as a message of its own */
     astm_link_answer(&m->astm, ticket, verdict, now);
 }
 
@@ -206,12 +207,16 @@ static bool key(const struct message *m, unsigned char bytes[16], bool *query)
 
 /* ---- views ---- */
 
-static bool view_begin(struct views *v, const struct link_config *config, const struct message *m,
+static bool view_begin(struct views *v, const struct link_config *config, bool line, const struct message *m,
                        const struct envelope *envelope)
 {
-    v->get.paths = config->get;
+    if (line) {
+        v->astm_line = config->astm_view;
+        v->astm_line.format = VIEW_MESSAGE;
+    }
+    v->get.paths = line ? NULL : config->get;
     astm_get_begin(&v->get);
-    return astm_view_begin(&v->astm, &config->astm_view, m, envelope);
+    return astm_view_begin(&v->astm, line ? &v->astm_line : &config->astm_view, m, envelope);
 }
 
 static enum view_progress view_more(struct views *v, struct bytes *out)

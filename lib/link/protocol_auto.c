@@ -23,8 +23,9 @@ static bool next(struct machine *m, struct machine_event *event)
     return false;
 }
 
-static void answer(struct machine *m, uint64_t ticket, enum verdict verdict, int64_t now)
+static void answer(struct machine *m, uint64_t ticket, enum verdict verdict, const struct reply *reply, int64_t now)
 {
+    (void)reply;
     (void)m;
     (void)ticket;
     (void)verdict;

@@ -121,9 +121,9 @@ static bool next(struct machine *m, struct machine_event *event)
     return true;
 }
 
-static void answer(struct machine *m, uint64_t ticket, enum verdict verdict, int64_t now)
+static void answer(struct machine *m, uint64_t ticket, enum verdict verdict, const struct reply *reply, int64_t now)
 {
-    hl7_link_answer(&m->hl7, ticket, verdict, NULL, now);
+    hl7_link_answer(&m->hl7, ticket, verdict, reply, now);
 }
 
 /* Nothing is owed: each message is answered after its hand-over. */
@@ -223,11 +223,16 @@ static bool key(const struct message *m, unsigned char bytes[16], bool *query)
 
 /* ---- views ---- */
 
-static bool view_begin(struct views *v, const struct link_config *config, const struct message *m,
+static bool view_begin(struct views *v, const struct link_config *config, bool line, const struct message *m,
                        const struct envelope *envelope)
 {
     struct hl7_message space;
-    return hl7_view_begin(&v->hl7, &config->hl7_view, own_of(m, &space), envelope);
+    if (line) {
+        v->hl7_line = config->hl7_view;
+        v->hl7_line.format = VIEW_MESSAGE;
+        v->hl7_line.get = NULL;
+    }
+    return hl7_view_begin(&v->hl7, line ? &v->hl7_line : &config->hl7_view, own_of(m, &space), envelope);
 }
 
 static enum view_progress view_more(struct views *v, struct bytes *out)

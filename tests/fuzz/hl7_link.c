@@ -73,7 +73,7 @@ static void come(struct world *w, const void *bytes, size_t n)
 static void answer(struct world *w, enum verdict verdict, bool own)
 {
     static const char text[] = "MSH|^~\\&|||||||ACK|9|P|2.5\rMSA|AA|1\rMSH|^~\\&|||||||OML^O33|10|P|2.5\r";
-    const struct hl7_reply reply = {"why", (const unsigned char *)text, sizeof text - 1};
+    const struct reply reply = {"why", (const unsigned char *)text, sizeof text - 1};
     uint64_t ticket = w->waiting;
     w->waiting = 0;
     if (ticket)

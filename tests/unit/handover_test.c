@@ -23,10 +23,12 @@ struct stage {
     char trail[64]; /* the tickets of all verdicts */
 };
 
-static void on_verdict(void *context, const struct handover_party *party, enum verdict verdict, int64_t now)
+static void on_verdict(void *context, const struct handover_party *party, enum verdict verdict,
+                       const struct reply *reply, int64_t now)
 {
     struct stage *s = context;
     (void)now;
+    (void)reply;
     s->verdicts++;
     s->party = *party;
     s->verdict = verdict;
@@ -47,9 +49,9 @@ static void open_on(struct stage *s, int fd, enum view_format format, uint32_t d
     s->config.name = "link";
     s->link.config = &s->config;
     handover_open(&s->h, format, dedup, limit);
-    outlet_close(&s->h.outlet);
-    outlet_open(&s->h.outlet, fd);
-    s->h.source.fd = s->h.outlet.fd;
+    outlet_close(&s->h.out.outlet);
+    outlet_open(&s->h.out.outlet, fd);
+    s->h.out.base.source.fd = s->h.out.outlet.fd;
     s->h.context = s;
     s->h.verdict = on_verdict;
     s->h.repeated = on_repeated;
@@ -105,9 +107,11 @@ static size_t lines(const struct stage *s)
 static void stall(struct stage *s)
 {
     static char junk[4096];
-    while (outlet_write(&s->h.outlet, junk, sizeof junk) > 0)
+    while (outlet_write(&s->h.out.outlet, junk, sizeof junk) > 0)
         ;
 }
+
+static struct reply no_reply; /* nobody looks at it */
 
 /* A message with that control id, of about len bytes. The same id and length are the same bytes. */
 static struct message message(const char *id, size_t len)
@@ -125,14 +129,14 @@ static enum verdict offer(struct stage *s, const char *id, size_t len, uint64_t 
 {
     struct message m = message(id, len);
     struct handover_party party = {connection, ticket, false, &s->link, &protocol_astm};
-    return handover_offer(&s->h, &party, &m, "10.0.0.5:49152");
+    return handover_offer(&s->h, &party, &m, "10.0.0.5:49152", &no_reply, 0);
 }
 
 static enum verdict offer_owed(struct stage *s, const char *id, uint64_t connection, uint64_t ticket)
 {
     struct message m = message(id, 80);
     struct handover_party party = {connection, ticket, true, &s->link, &protocol_astm};
-    return handover_offer(&s->h, &party, &m, "10.0.0.5:49152");
+    return handover_offer(&s->h, &party, &m, "10.0.0.5:49152", &no_reply, 0);
 }
 
 /* ---- the verdict ---- */
@@ -151,7 +155,7 @@ static void test_order(void)
     ok(handover_idle(&s.h), "then it is idle");
     read_all(&s);
     is_int(lines(&s), 2, "each is a line");
-    ok(s.got.len == s.h.written, "all that was written is there");
+    ok(s.got.len == s.h.out.stream.taken, "all that was written is there");
     finish(&s);
 }
 
@@ -162,15 +166,16 @@ static void test_stalled(void)
     stall(&s);
     is_int(offer(&s, "a", 9000, 1, 1), VERDICT_WAIT, "a message waits while stdout is stalled");
     handover_pump(&s.h, 0);
-    ok(!s.verdicts && !handover_torn(&s.h), "nothing is decided, nothing is torn");
+    ok(!s.verdicts && !target_stdout_torn(&s.h.out), "nothing is decided, nothing is torn");
     read_some(&s, 4096);
     handover_pump(&s.h, 0);
-    ok(s.h.written > 0 && !s.verdicts, "nor while only a part of its line is written (%d bytes)", (int)s.h.written);
-    ok(handover_torn(&s.h), "the line is torn");
+    ok(s.h.out.stream.taken > 0 && !s.verdicts, "nor while only a part of its line is written (%d bytes)",
+       (int)s.h.out.stream.taken);
+    ok(target_stdout_torn(&s.h.out), "the line is torn");
     s.got.len = 0;
     read_all(&s);
     ok(s.verdicts == 1 && s.verdict == VERDICT_ACCEPT, "only when the whole line is");
-    ok(!handover_torn(&s.h) && s.got.data[s.got.len - 1] == '\n', "then nothing is torn");
+    ok(!target_stdout_torn(&s.h.out) && s.got.data[s.got.len - 1] == '\n', "then nothing is torn");
     finish(&s);
 }
 
@@ -182,9 +187,9 @@ static void test_torn_text(void)
     offer(&s, "a", 9000, 1, 1);
     read_some(&s, 4096);
     handover_pump(&s.h, 0);
-    ok(s.h.written && handover_torn(&s.h), "a raw message that is written in part is torn too");
+    ok(s.h.out.stream.taken && target_stdout_torn(&s.h.out), "a raw message that is written in part is torn too");
     read_all(&s);
-    ok(s.verdicts == 1 && !handover_torn(&s.h), "one that is written whole is not");
+    ok(s.verdicts == 1 && !target_stdout_torn(&s.h.out), "one that is written whole is not");
     finish(&s);
 }
 
@@ -194,19 +199,19 @@ static void test_invisible(void)
     begin(&s, VIEW_FRAME, 10, 0);
     offer(&s, "a", 100, 1, 1);
     handover_pump(&s.h, 0);
-    ok(s.verdicts == 1 && !s.h.written, "a view that shows nothing of a message has handed it over at once");
+    ok(s.verdicts == 1 && !s.h.out.stream.taken, "a view that shows nothing of a message has handed it over at once");
     stall(&s);
     struct astm_wire wire = {.event = "ENQ"};
     handover_wire(&s.h, &s.link, &protocol_astm, &(struct machine_wire){.astm = &wire}, "10.0.0.5:49152");
     offer(&s, "b", 100, 1, 2);
     handover_pump(&s.h, 0);
     is_int(s.verdicts, 1, "but not before the events of its frames are written");
-    for (int i = 0; i < 10000 && !handover_full(&s.h); i++)
+    for (int i = 0; i < 10000 && !target_stdout_full(&s.h.out); i++)
         handover_wire(&s.h, &s.link, &protocol_astm, &(struct machine_wire){.astm = &wire}, "10.0.0.5:49152");
-    ok(handover_full(&s.h), "events that nobody reads stop the reading of more");
+    ok(target_stdout_full(&s.h.out), "events that nobody reads stop the reading of more");
     s.got.len = 0;
     read_all(&s);
-    ok(s.verdicts == 2 && !handover_full(&s.h), "until they are read");
+    ok(s.verdicts == 2 && !target_stdout_full(&s.h.out), "until they are read");
     finish(&s);
 }
 
@@ -226,14 +231,14 @@ static void test_big(void)
     ok(s.h.held >= (size_t)MANY * LEN, "what is held is counted");
     do {
         handover_pump(&s.h, 0);
-        if (s.h.piece.cap > most)
-            most = s.h.piece.cap;
+        if (s.h.out.stream.piece.cap > most)
+            most = s.h.out.stream.piece.cap;
     } while (read_some(&s, SIZE_MAX));
     is_int(s.verdicts, MANY, "all are handed over");
     is_int(lines(&s), MANY, "each as a line");
     ok(most <= 1 << 20, "which was never whole in memory (%zu bytes at most)", most);
     is_int(s.h.held, 0, "nothing is held any more");
-    ok(s.h.piece.len == 0 && s.h.piece.cap <= 512 << 10, "but a buffer for what comes next");
+    ok(s.h.out.stream.piece.len == 0 && s.h.out.stream.piece.cap <= 512 << 10, "but a buffer for what comes next");
     finish(&s);
 }
 
@@ -334,13 +339,14 @@ static void test_query(void)
     struct handover_party one = {1, 1, false, &s.link, &protocol_astm};
     struct handover_party two = {2, 1, false, &s.link, &protocol_astm}, again = {1, 2, false, &s.link, &protocol_astm};
     begin(&s, VIEW_MESSAGE, 10, 0);
-    is_int(handover_offer(&s.h, &one, &m, "p"), VERDICT_WAIT, "a query waits");
+    is_int(handover_offer(&s.h, &one, &m, "p", &no_reply, 0), VERDICT_WAIT, "a query waits");
     handover_pump(&s.h, 0);
-    is_int(handover_offer(&s.h, &again, &m, "p"), VERDICT_ACCEPT, "a query whose ACK is not sent yet is known");
-    is_int(handover_offer(&s.h, &two, &m, "p"), VERDICT_WAIT, "but not on another connection");
+    is_int(handover_offer(&s.h, &again, &m, "p", &no_reply, 0), VERDICT_ACCEPT,
+           "a query whose ACK is not sent yet is known");
+    is_int(handover_offer(&s.h, &two, &m, "p", &no_reply, 0), VERDICT_WAIT, "but not on another connection");
     handover_pump(&s.h, 0);
     handover_acknowledged(&s.h, 2, 1, 1, false);
-    is_int(handover_offer(&s.h, &two, &m, "p"), VERDICT_WAIT, "nor after its ACK");
+    is_int(handover_offer(&s.h, &two, &m, "p", &no_reply, 0), VERDICT_WAIT, "nor after its ACK");
     read_all(&s);
     is_int(lines(&s), 3, "it is asked again");
     finish(&s);
@@ -409,10 +415,11 @@ static void test_limit_unframed(void)
     offer(&s, "a", 100, 1, 1);
     m = message("x", 100);
     m.framed = false;
-    is_int(handover_offer(&s.h, &party, &m, "p"), VERDICT_LATER, "without frames, what is more is left out");
+    is_int(handover_offer(&s.h, &party, &m, "p", &no_reply, 0), VERDICT_LATER,
+           "without frames, what is more is left out");
     is_int(handover_rescue(&s.h), 0, "which is no loss: nobody acknowledged it");
     m.framed = true;
-    handover_offer(&s.h, &party, &m, "p");
+    handover_offer(&s.h, &party, &m, "p", &no_reply, 0);
     is_int(handover_rescue(&s.h), 1, "what was acknowledged is one");
     finish(&s);
 }
@@ -428,11 +435,11 @@ static void test_reader_gone(void)
     offer(&s, "c", 300000, 3, 1);
     close(s.reader);
     handover_pump(&s.h, 0);
-    is_int(s.h.error, EPIPE, "the reader of stdout has gone");
+    is_int(s.h.out.error, EPIPE, "the reader of stdout has gone");
     ok(s.verdicts == 3 && s.verdict == VERDICT_LATER, "all that was in flight is refused");
-    ok(handover_idle(&s.h) || s.h.piece.len, "nothing waits any more");
+    ok(handover_idle(&s.h) || s.h.out.stream.piece.len, "nothing waits any more");
     is_int(offer(&s, "d", 100, 1, 2), VERDICT_LATER, "and so is what comes");
-    is_int(s.h.source.interest(&s.h.source), LOOP_IGNORE, "the descriptor is not looked at any more");
+    is_int(s.h.out.base.source.interest(&s.h.out.base.source), LOOP_IGNORE, "the descriptor is not looked at any more");
     s.reader = open("/dev/null", O_RDONLY);
     finish(&s);
 }
@@ -449,7 +456,7 @@ static void test_disk_full(void)
     open_on(&s, full, VIEW_MESSAGE, 10, 0);
     is_int(offer(&s, "a", 100, 1, 1), VERDICT_WAIT, "a message for a full disk");
     handover_pump(&s.h, 0);
-    ok(s.verdicts == 1 && s.verdict == VERDICT_LATER && s.h.error == ENOSPC, "is not handed over");
+    ok(s.verdicts == 1 && s.verdict == VERDICT_LATER && s.h.out.error == ENOSPC, "is not handed over");
     handover_close(&s.h);
     close(full);
 }

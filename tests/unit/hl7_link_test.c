@@ -26,7 +26,7 @@ struct rig {
     struct hl7_link link;
     struct bytes log, wire, sent;
     const char *verdicts; /* a handed over, l later, n never, w not yet; the last one for all that follow */
-    struct hl7_reply reply;
+    struct reply reply;
     uint64_t ticket;
     unsigned stamps;
     bool sound;
@@ -774,7 +774,7 @@ static void own_answers(void)
         feed_text(&rig, table[i].message, 1000);
         feed_text(&rig, END, 1000);
         rig.log.len = 0;
-        rig.reply = (struct hl7_reply){NULL, exact_copy(table[i].own, strlen(table[i].own)), strlen(table[i].own)};
+        rig.reply = (struct reply){NULL, exact_copy(table[i].own, strlen(table[i].own)), strlen(table[i].own)};
         answer(&rig, 'a', 1000);
         take_events(&rig, 1000);
         free((void *)(uintptr_t)rig.reply.text);

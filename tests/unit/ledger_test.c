@@ -67,7 +67,7 @@ static void test_find(void)
     ok(!knows(&l, key(2)) && knows(&l, key(1)), "what was refused is forgotten");
     ledger_forget(&l, one);
     is_int(l.used, 0, "nothing is left");
-    is_int(l.accepted, 0, "nor counted");
+    is_int(l.decided, 0, "nor counted");
     ledger_free(&l);
 }
 
@@ -125,7 +125,7 @@ static void churn(const char *name, const unsigned char *(*make)(unsigned))
 static bool ordered(const struct ledger *l, const uint64_t *tickets, uint32_t n)
 {
     uint32_t i = l->oldest, last = LEDGER_NONE, count = 0;
-    bool fine = l->accepted == n;
+    bool fine = l->decided == n;
     for (; fine && i != LEDGER_NONE; last = i, i = l->entries[i].newer, count++)
         fine = count < n && l->entries[i].ticket == tickets[count] && l->entries[i].accepted && l->entries[i].used &&
                l->entries[i].older == last;
@@ -207,7 +207,7 @@ static void test_speed(void)
         add(&l, key(i), i % 7, i, true);
         ledger_acknowledged(&l, i % 7, i, i, false);
     }
-    is_int(l.accepted, WINDOW, "the window is full");
+    is_int(l.decided, WINDOW, "the window is full");
     for (unsigned i = WINDOW + ACCEPTS; i-- > ACCEPTS;)
         ledger_acknowledged(&l, i % 7, i, i, true);
     is_int(l.used, 0, "until all are acknowledged");

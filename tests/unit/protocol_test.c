@@ -97,7 +97,7 @@ static bool take_event(struct rig *r)
         return true;
     }
     log_message(&r->log, &event.message, event.owed);
-    r->machine.protocol->answer(&r->machine, event.ticket, event.owed ? VERDICT_ACCEPT : r->verdict, r->now);
+    r->machine.protocol->answer(&r->machine, event.ticket, event.owed ? VERDICT_ACCEPT : r->verdict, NULL, r->now);
     if (event.owed)
         r->machine.protocol->settle(&r->machine, r->now);
     return true;
