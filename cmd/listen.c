@@ -15,7 +15,7 @@
 
 enum { INHERITED_MAX = 1024 };
 
-enum { GET = 256, POSITIONAL, MAX_BUFFER, MAX_CONNECTIONS, DEDUP, LOG, METRICS, REJECTS, LINKS, PROTOCOL };
+enum { GET = 256, POSITIONAL, MAX_BUFFER, MAX_CONNECTIONS, DEDUP, LOG, METRICS, REJECTS, LINKS, PROTOCOL, STDOUT };
 
 /* Options of every listener, of those that receive ASTM, and of the one with a links file. */
 static const struct option options[] = {
@@ -23,6 +23,8 @@ static const struct option options[] = {
     {"positional", no_argument, NULL, POSITIONAL},
     {"name", required_argument, NULL, 'n'},
     {"count", required_argument, NULL, 'c'},
+    {"journal", required_argument, NULL, 'j'},
+    {"stdout", no_argument, NULL, STDOUT},
     {"ready-fd", required_argument, NULL, 'R'},
     {"max-buffer", required_argument, NULL, MAX_BUFFER},
     {"max-connections", required_argument, NULL, MAX_CONNECTIONS},
@@ -148,6 +150,11 @@ static bool take_option(struct listener *l, int option)
         return true;
     case 'c':
         return option_from_1(p, "--count", optarg, &l->count, &l->status);
+    case 'j':
+        l->journal = optarg;
+        return true;
+    case STDOUT:
+        return l->keep_stdout = true;
     case 'R':
         return option_ready_fd(p, optarg, &l->ready_fd, &l->status);
     case MAX_BUFFER:
@@ -208,7 +215,7 @@ bool listener_options(struct listener *l, int argc, char **argv)
     int option, index;
     list_options(l, list);
     log_open(l->program.name, LOG_EVENT, false);
-    const char *letters = l->protocols == (LINK_ASTM | LINK_HL7) ? "o:n:c:R:f:qvhV" : "o:n:c:R:qvhV";
+    const char *letters = l->protocols == (LINK_ASTM | LINK_HL7) ? "o:n:c:j:R:f:qvhV" : "o:n:c:j:R:qvhV";
     while ((option = getopt_long(argc, argv, letters, list, &index)) != -1) {
         enum option_result result = program_option(&l->program, option, &l->status);
         bool fine = result == OPTION_TAKEN;
@@ -332,7 +339,10 @@ static void on_reload(void *context, int64_t now)
 {
     struct listener *l = context;
     notify_service("RELOADING=1");
-    links_reload(&l->links, l->running, now);
+    if (l->journal)
+        target_journal_reopen(&l->to_journal);
+    if (l->links.file)
+        links_reload(&l->links, l->running, now);
     notify_service("READY=1");
 }
 
@@ -351,14 +361,36 @@ static void complain(struct listener *l)
         log_line(LOG_ERROR, "%s", l->links.wrong);
 }
 
+/* Messages go where the options say. */
+static bool add_targets(struct listener *l, struct handover *h)
+{
+    if (!l->journal)
+        return true;
+    enum journal_result result = target_journal_open(&l->to_journal, l->journal, &h->ledger);
+    if (result == JOURNAL_OK)
+        handover_add(h, &l->to_journal.base, l->keep_stdout);
+    else
+        l->status = result == JOURNAL_LOCKED   ? STATUS_LATER
+                    : result == JOURNAL_DENIED ? STATUS_NOT_PERMITTED
+                                               : STATUS_CANNOT_CREATE;
+    return result == JOURNAL_OK;
+}
+
 static void listen_and_print(struct listener *l)
 {
     static struct hub hub;
     static struct handover handover;
-    const struct hub_hooks hooks = {.context = l, .reload = l->links.file ? on_reload : NULL, .retired = on_retired};
+    const struct hub_hooks hooks = {.context = l,
+                                    .reload = l->links.file || l->journal ? on_reload : NULL,
+                                    .retired = on_retired,
+                                    .stays = l->links.file};
     handover_open(&handover, l->common.format, (uint32_t)l->dedup, l->count);
     handover.rejects = l->rejects;
     l->running = &hub;
+    if (!add_targets(l, &handover)) {
+        handover_close(&handover);
+        return;
+    }
     if (!hub_open(&hub, &l->hub, &hooks, &handover)) {
         log_line(LOG_ERROR, "signals: %s", strerror(errno));
         l->status = STATUS_SYSTEM;

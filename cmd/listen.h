@@ -3,6 +3,7 @@
 #define INSTLINK_LISTEN_H
 
 #include "link/hub.h"
+#include "link/target_journal.h"
 #include "links.h"
 
 /* All that a listener's command line says. */
@@ -17,6 +18,9 @@ struct listener {
     const char *name; /* -n */
     uint64_t count;   /* -c; 0: for ever */
     uint64_t dedup;
+    const char *journal; /* -j, or NULL */
+    bool keep_stdout;    /* --stdout */
+    struct target_journal to_journal;
     int ready_fd; /* -R; -1: none */
     const char *rejects;
     struct hub *running;

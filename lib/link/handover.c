@@ -10,7 +10,8 @@
 
 enum {
     SPARE_JOBS = 64,
-    OWED_MS = 2000, /* until an owed message that was refused for now is tried again */
+    STORES = 1 << TARGET_SINK | 1 << TARGET_JOURNAL, /* whose lines say the key */
+    OWED_MS = 2000,                                  /* until an owed message that was refused for now is tried again */
 };
 
 /* ---- those that are tried again ---- */
@@ -114,7 +115,13 @@ static bool keep(struct handover *h, struct job *job, const struct message *m, c
     job->message.text = job->copy.data;
     job->message.notes = base + m->len;
     job->message.own = NULL; /* it is of the other text */
-    job->envelope = (struct envelope){base + at[0], e->link, base + at[1], base + at[2], NULL, 0};
+    job->envelope = (struct envelope){.id = base + at[0],
+                                      .link = e->link,
+                                      .peer = base + at[1],
+                                      .received = base + at[2],
+                                      .key = e->key ? job->key : NULL};
+    if (e->key)
+        memcpy(job->key, e->key, sizeof job->key);
     h->held += job->copy.cap;
     return true;
 }
@@ -442,12 +449,15 @@ static void enter(struct handover *h, uint32_t entry, bool query, const struct h
 
 /* Offers a message that is no repeat, or one of which some targets have no copy yet. */
 static enum verdict offer_anew(struct handover *h, const struct handover_party *party, uint32_t entry, unsigned lacks,
-                               const struct message *m, const char *peer, int64_t now)
+                               const struct message *m, const unsigned char *key, const char *peer, int64_t now)
 {
     char id[27];
     ident_next(&h->ident, h->wall_us, id);
-    struct envelope envelope = {
-        .id = id, .link = party->link->config->name, .peer = peer, .received = time_iso_text(&h->received, h->wall_us)};
+    struct envelope envelope = {.id = id,
+                                .link = party->link->config->name,
+                                .peer = peer,
+                                .received = time_iso_text(&h->received, h->wall_us),
+                                .key = h->wanted & STORES ? key : NULL};
     if (create_job(h, party, entry, lacks, m, &envelope, now))
         return VERDICT_WAIT;
     log_line(LOG_ERROR, "%s: %s: no memory for a message of %zu bytes (--max-buffer)", envelope.link, peer, m->len);
@@ -464,7 +474,7 @@ static enum verdict offer_anew(struct handover *h, const struct handover_party *
  * acknowledgement and comes after the last that is asked for is left out as if it had come after the end. */
 static enum verdict turn_down(struct handover *h, const struct handover_party *party, const struct message *m)
 {
-    struct envelope nothing = {"", "", "", "", NULL, 0};
+    struct envelope nothing = {.id = "", .link = "", .peer = "", .received = ""};
     if (party->owed && (h->failed || m->framed))
         strand(h, party, m, &nothing);
     else if (party->owed)
@@ -501,7 +511,7 @@ enum verdict handover_offer(struct handover *h, const struct handover_party *par
         return VERDICT_LATER;
     if (keyed)
         enter(h, entry, query, party);
-    return offer_anew(h, party, entry, h->wanted & ~had, m, peer, now);
+    return offer_anew(h, party, entry, h->wanted & ~had, m, keyed && !query ? key : NULL, peer, now);
 }
 
 void handover_orphan(struct handover *h, uint64_t connection)

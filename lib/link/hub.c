@@ -144,7 +144,7 @@ static void check_stop(struct hub *hub, int64_t now)
     bool over = handover_complete(h) || h->failed;
     if (!hub->stopping && over) {
         hub_stop(hub, CLOSE_MS, now);
-    } else if (!hub->stopping && handover_idle(h) && deserted(hub) && (!hub->hooks.reload || any_given_up(hub))) {
+    } else if (!hub->stopping && handover_idle(h) && deserted(hub) && (!hub->hooks.stays || any_given_up(hub))) {
         hub->end = any_given_up(hub) ? HUB_GIVEN_UP : HUB_DONE;
         hub_stop(hub, 0, now);
     }

@@ -23,9 +23,9 @@ struct hub_hooks {
     void (*up)(void *context, struct connection *connection, int64_t now);
     void (*down)(void *context, struct connection *connection, int64_t now);
     void (*done)(void *context, struct connection *connection, const struct delivery *delivery, int64_t now);
-    /* SIGHUP came; without this hook it ends the run as SIGTERM does, and with it a hub
-     * goes on whose links were all taken away. */
+    /* SIGHUP came; without this hook it ends the run as SIGTERM does. */
     void (*reload)(void *context, int64_t now);
+    bool stays; /* also without any link: reload may bring some */
     /* A retired link is no longer needed; its configuration may be freed. */
     void (*retired)(void *context, const struct link_config *config);
 };

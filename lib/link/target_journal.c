@@ -1,0 +1,264 @@
+#include "link/target_journal.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "link/handover.h"
+#include "link/ledger.h"
+
+enum {
+    PATIENCE_MAX_US = 2000, /* a batch never waits longer for more messages */
+};
+
+static struct target_journal *of(const struct target *t)
+{
+    return (struct target_journal *)(uintptr_t)t;
+}
+
+/* ---- the loop's questions ---- */
+
+/* While a batch waits for more, the loop goes round without waiting. */
+static int64_t deadline(struct loop_source *source)
+{
+    const struct target_journal *t = of((struct target *)source);
+    if (t->since_us)
+        return 0;
+    return t->stream.again ? t->stream.again : INT64_MAX;
+}
+
+static void tick(struct loop_source *source, int64_t now)
+{
+    (void)source; /* what is to be done is done at the end of the turn */
+    (void)now;
+}
+
+/* ---- batches ---- */
+
+/* Serves the jobs that are rendered whole, and with `torn` also the one that is rendered in part. */
+static void serve(struct target_journal *t, enum verdict verdict, bool torn, int64_t now)
+{
+    struct job *partial = torn && t->stream.viewing ? t->stream.unrendered : NULL, *stop = t->stream.unrendered;
+    if (partial) {
+        stop = partial->next;
+        stream_reset(&t->stream);
+    }
+    while (t->base.first != stop) {
+        struct job *job = t->base.first;
+        stream_forget(&t->stream, job);
+        target_remove(&t->base, job);
+        handover_served(t->base.handover, &t->base, job, verdict, NULL, now);
+    }
+}
+
+static void refuse(struct target_journal *t, int64_t now)
+{
+    journal_drop(&t->journal);
+    if (!t->failing)
+        log_line(LOG_ERROR, "JOURNAL: %s: messages are refused until it can be written again", t->journal.why);
+    t->failing = true;
+    serve(t, VERDICT_LATER, true, now);
+}
+
+static bool window(const struct ledger *ledger, struct bytes *keys)
+{
+    for (uint32_t i = ledger->oldest; i != LEDGER_NONE; i = ledger->entries[i].newer)
+        if (ledger->entries[i].accepted && !bytes_append(keys, ledger->entries[i].key, JOURNAL_KEY))
+            return false;
+    return true;
+}
+
+static enum journal_result reopen(struct target_journal *t)
+{
+    struct bytes keys = {0};
+    enum journal_result result = JOURNAL_FAILED;
+    if (window(t->ledger, &keys))
+        result = journal_reopen(&t->journal, keys.data, keys.len / JOURNAL_KEY);
+    bytes_free(&keys);
+    return result;
+}
+
+static void commit(struct target_journal *t, int64_t now)
+{
+    int64_t before = clock_us();
+    enum journal_result result = journal_commit(&t->journal);
+    if (result == JOURNAL_GONE && reopen(t) == JOURNAL_OK)
+        result = journal_commit(&t->journal);
+    if (result != JOURNAL_OK) {
+        refuse(t, now);
+        return;
+    }
+    t->written = true;
+    if (t->failing)
+        log_line(LOG_ERROR, "JOURNAL: %s can be written again", t->journal.path);
+    t->failing = false;
+    int64_t took = clock_us() - before;
+    t->patience_us = took / 2 < PATIENCE_MAX_US ? took / 2 : PATIENCE_MAX_US;
+    serve(t, VERDICT_ACCEPT, false, now);
+}
+
+/* Whether the batch goes out now: no more have come since the last turn, or the first has waited long enough. */
+static bool ripe(struct target_journal *t)
+{
+    struct job *last = t->base.last;
+    int64_t now_us = clock_us();
+    if (!t->since_us)
+        t->since_us = now_us;
+    bool ready = last == t->seen || now_us - t->since_us >= t->patience_us;
+    t->seen = ready ? NULL : last;
+    if (ready)
+        t->since_us = 0;
+    return ready;
+}
+
+/* Moves what is rendered to the batch. False when memory is exhausted. */
+static bool gather(struct target_journal *t, int64_t now)
+{
+    struct stream *s = &t->stream;
+    uint64_t produced;
+    do {
+        size_t n;
+        produced = s->produced;
+        stream_render(s, now);
+        const unsigned char *p = stream_rest(s, &n);
+        if (n && !journal_append(&t->journal, p, n))
+            return false;
+        stream_take(s, n);
+    } while (s->produced > produced);
+    return true;
+}
+
+static void pump(struct target *target, int64_t now)
+{
+    struct target_journal *t = of(target);
+    if (!target->first)
+        return;
+    if (!gather(t, now)) {
+        refuse(t, now);
+        t->since_us = 0;
+    } else if (target->first != t->stream.unrendered && ripe(t)) {
+        commit(t, now);
+    }
+}
+
+/* ---- the rest of a target ---- */
+
+static bool in_place(struct target *target, struct job *job, const struct message *text,
+                     const struct envelope *envelope)
+{
+    struct target_journal *t = of(target);
+    if (!stream_in_place(&t->stream, &job->party, text, envelope))
+        return false;
+    target_append(target, job);
+    job->end = t->stream.produced;
+    return true;
+}
+
+static void take(struct target *target, struct job *job, int64_t now)
+{
+    (void)now;
+    stream_add(&of(target)->stream, job);
+}
+
+/* What of it stands in the batch must not get into the file. */
+static void forget(struct target *target, struct job *job)
+{
+    struct target_journal *t = of(target);
+    stream_forget(&t->stream, job);
+    stream_reset(&t->stream);
+    journal_drop(&t->journal);
+}
+
+static void stop(struct target *target, int64_t now)
+{
+    (void)target;
+    (void)now;
+}
+
+static bool idle(const struct target *target)
+{
+    (void)target;
+    return true;
+}
+
+static size_t held(const struct target *target)
+{
+    const struct target_journal *t = of(target);
+    return t->stream.piece.cap + t->journal.batch.cap;
+}
+
+/* An orderly end: the next run is to remember no more than this one. */
+static void close_it(struct target *target)
+{
+    struct target_journal *t = of(target);
+    struct bytes keys = {0};
+    journal_drop(&t->journal);
+    if (t->written && window(t->ledger, &keys) && journal_append_window(&t->journal, keys.data, keys.len / JOURNAL_KEY))
+        journal_commit(&t->journal);
+    bytes_free(&keys);
+    journal_close(&t->journal);
+    stream_free(&t->stream);
+}
+
+static const struct target_kind kind = {
+    .order = TARGET_JOURNAL,
+    .in_place = in_place,
+    .take = take,
+    .pump = pump,
+    .forget = forget,
+    .stop = stop,
+    .idle = idle,
+    .held = held,
+    .close = close_it,
+};
+
+/* ---- opening ---- */
+
+static void tell_mended(const struct journal *j)
+{
+    if (j->cut)
+        log_line(LOG_ERROR, "JOURNAL: %s: its last line was torn: %llu bytes, never acknowledged, were cut off",
+                 j->path, (unsigned long long)j->cut);
+    if (j->ended)
+        log_line(LOG_ERROR, "JOURNAL: %s: its last line had no end: it was given one", j->path);
+    if (j->damaged)
+        log_line(LOG_ERROR, "JOURNAL: %s: %llu lines in it are damaged", j->path, (unsigned long long)j->damaged);
+}
+
+/* What the last lines say was handed over is known again. */
+static bool remember(struct target_journal *t, struct ledger *ledger)
+{
+    struct bytes keys = {0};
+    bool fine = !ledger->window || journal_tail(&t->journal, ledger->window, &keys);
+    for (size_t at = 0; fine && at < keys.len; at += JOURNAL_KEY) {
+        const unsigned char *key = keys.data + at;
+        uint32_t entry = ledger_find(ledger, key) == LEDGER_NONE ? ledger_add(ledger, key) : LEDGER_NONE;
+        if (entry != LEDGER_NONE)
+            ledger_accept(ledger, entry);
+    }
+    bytes_free(&keys);
+    return fine;
+}
+
+enum journal_result target_journal_open(struct target_journal *t, const char *path, struct ledger *ledger)
+{
+    *t = (struct target_journal){.base = {.kind = &kind}, .stream = {.lines = true}, .ledger = ledger};
+    t->base.source = (struct loop_source){.fd = -1, .deadline = deadline, .tick = tick};
+    enum journal_result result = journal_open(&t->journal, path);
+    if (result == JOURNAL_OK && !remember(t, ledger)) {
+        result = JOURNAL_FAILED;
+        journal_close(&t->journal);
+    }
+    if (result != JOURNAL_OK)
+        log_line(LOG_ERROR, "--journal: %s", t->journal.why);
+    else
+        tell_mended(&t->journal);
+    return result;
+}
+
+void target_journal_reopen(struct target_journal *t)
+{
+    enum journal_result result = reopen(t);
+    if (result == JOURNAL_OK)
+        tell_mended(&t->journal);
+    else if (result != JOURNAL_SAME)
+        log_line(LOG_ERROR, "JOURNAL: %s: the open file is kept", t->journal.why);
+}
