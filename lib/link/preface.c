@@ -3,6 +3,7 @@
 #include "link/proxy_header.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -90,8 +91,10 @@ static int64_t deadline(struct loop_source *source)
 
 static void tick(struct loop_source *source, int64_t now)
 {
+    char why[64];
     (void)now;
-    refuse(of(source), "no PROXY header came within 3 s");
+    snprintf(why, sizeof why, "no PROXY header came within %d s", PREFACE_MS / 1000);
+    refuse(of(source), why);
 }
 
 static void removed(struct loop_source *source)
