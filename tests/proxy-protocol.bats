@@ -523,11 +523,15 @@ balance() {
             printf '    server s%s 127.0.0.1:%s %s check inter 200ms\n' "$port" "$port" "$send"
         done
     } >"$DIR/haproxy.cfg"
-    inherit -1 haproxy -db -f "$DIR/haproxy.cfg" >"$DIR/haproxy" 2>&1 3>&- &
+    : >"$DIR/haproxy" # what an earlier one said is not taken for this one's
+    inherit -1 haproxy -db -f "$DIR/haproxy.cfg" >>"$DIR/haproxy" 2>&1 3>&- &
     HAPROXY=$!
     started+=("$HAPROXY")
-    await grep -q '^[0-9]*$' "$DIR/haproxy"
-    BALANCER=$(head -n 1 "$DIR/haproxy")
+    await balances
+}
+
+balances() {
+    BALANCER=$(grep -m 1 -x -E '[1-9][0-9]*' "$DIR/haproxy")
 }
 
 # Whom haproxy served, as it says it, one a line.
