@@ -25,6 +25,8 @@ struct link_config {
     int64_t idle_ms;             /* a connection that says nothing for so long is closed; 0: kept */
     bool wire;                   /* wire events go to the hand-over (-o frame) */
     struct allow allow;          /* who may connect */
+    bool proxy_protocol;         /* a connection that comes in begins with a PROXY header, and its address counts */
+    struct allow proxy_from;     /* with it: who may connect to bring one; empty: the loopback */
     size_t max_per_peer;         /* connections from one address; 0: any number */
     bool replace;                /* a new connection from an address retires those that are there */
     int64_t connect_ms;          /* a dial, the look-up included, takes at most this */
