@@ -42,7 +42,7 @@ probe = $(shell out=$$(mktemp) && for flag in $(1); do echo 'int main(void) { re
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
     -Wpointer-arith -Wcast-qual -Wvla -Wformat=2 -Wundef -Wwrite-strings -Wimplicit-fallthrough $(if $(WERROR),-Werror)
-DEFINES := -D_GNU_SOURCE -DINSTLINK_VERSION='"$(VERSION)"'
+DEFINES := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DINSTLINK_VERSION='"$(VERSION)"'
 OPTIMISE := $(if $(SANITIZE),-O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,-O2)
 ifneq ($(filter-out help clean dist uninstall,$(or $(MAKECMDGOALS),all)),)
 HARDEN := -fPIE $(call probe,-fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-plt)

@@ -1,5 +1,6 @@
 #include "link/handover.h"
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "link/endpoint.h"
 
@@ -451,13 +452,16 @@ static void enter(struct handover *h, uint32_t entry, bool query, const struct h
 static enum verdict offer_anew(struct handover *h, const struct handover_party *party, uint32_t entry, unsigned lacks,
                                const struct message *m, const unsigned char *key, const char *peer, int64_t now)
 {
-    char id[27];
+    char id[27], digits[33];
+    bool keyed = key && h->wanted & STORES;
+    if (keyed)
+        digest_hex(key, digits);
     ident_next(&h->ident, h->wall_us, id);
     struct envelope envelope = {.id = id,
                                 .link = party->link->config->name,
                                 .peer = peer,
                                 .received = time_iso_text(&h->received, h->wall_us),
-                                .key = h->wanted & STORES ? key : NULL};
+                                .key = keyed ? digits : NULL};
     if (create_job(h, party, entry, lacks, m, &envelope, now))
         return VERDICT_WAIT;
     log_line(LOG_ERROR, "%s: %s: no memory for a message of %zu bytes (--max-buffer)", envelope.link, peer, m->len);

@@ -35,7 +35,7 @@ struct job {
     struct message message;
     struct envelope envelope;
     struct bytes copy;
-    unsigned char key[16];
+    char key[33];
     struct bytes reply; /* what a consumer gave back for it */
 };
 
