@@ -886,6 +886,18 @@ END
     none grep -q 'b: .*idle' "$DIR/err"
 }
 
+@test "2 000 connections at once, ASTM and HL7: each sends a message and is answered, and none is lost" {
+    [ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge 2100 ] || skip "not so many descriptors are allowed"
+    start_listener inst-listen -q --max-connections 2000 127.0.0.1:0
+    [ "$(timeout 50 crowd -m "$PORT" 2000)" = 2000 ]
+    stop_listener
+    [ "$status" = 0 ]
+    [ ! -s "$DIR/err" ]
+    count_lines "$DIR/out" 2000
+    [ "$(grep -o '"control_id":"[0-9]*"' "$DIR/out" | sort -u | wc -l)" = 2000 ]
+    [ "$(grep -c '"protocol":"astm"' "$DIR/out")" = 1000 ]
+}
+
 # ---- SIGHUP ----
 
 # reload: sends SIGHUP and waits until the file is read again.
