@@ -459,6 +459,27 @@ END
     [ "$used" -lt 200 ]
 }
 
+@test "a name is looked up again at every attempt, and each of its addresses is tried" {
+    local hosts
+    unshare -m true 2>/dev/null || skip "mount namespaces are not permitted here"
+    start_listener instsim hl7 -q --profile chemistry -c 2 --attempts 100 listen:127.0.0.1:0
+    hosts=$DIR/hosts
+    echo '127.0.0.2 analyzer' >"$hosts" # nobody is there
+    # shellcheck disable=SC2016 # for the shell that is started
+    start_listener unshare -m --propagation private sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$hosts" \
+        inst-listen --retry 0.1,1,1 -n far "dial:analyzer:$PORT"
+    await_err 'far: .*refused; retrying in 0.1 s (attempt 3)'
+    none grep -q connected "$DIR/err"
+    echo '# it has moved, and has no address' >"$hosts"
+    await_err 'far: .*unknown; retrying'
+    printf '%s\n' '127.0.0.3 analyzer' '127.0.0.2 analyzer' '127.0.0.1 analyzer' >"$hosts"
+    await has_lines 2 '"type":"message"' "$DIR/out"
+    grep -q 'far: 127.0.0.1:[0-9]*: connected' "$DIR/err"
+    stop_listener
+    [ "$status" = 0 ]
+    [ -z "$(ps -o pid= --ppid "$LISTENER")" ]
+}
+
 @test "who does not answer a dial is given --connect-timeout, and others are not kept waiting" {
     inherit -1 sleep 60 2>"$DIR/port" 3>&- &
     started+=($!)
