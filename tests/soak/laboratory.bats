@@ -2,6 +2,7 @@
 # is pulled out and plugged in again, and a link that detects, over a network that splits, delays, corrupts and drops.
 # Every result of every message has to be handed over exactly once.
 SOAK_SECONDS=${SOAK_SECONDS:-600}
+# shellcheck disable=SC2034 # the helper exports it
 BATS_TEST_TIMEOUT=$((SOAK_SECONDS * 2 + 120))
 load ../helper
 load ../wire
