@@ -318,6 +318,48 @@ END
     [ ! -s "$DIR/err" ]
 }
 
+# interrupted PORT: begins a session there, and says no more.
+interrupted() {
+    dial "$1"
+    say "$ENQ"
+    hear "$ACK"
+    printf '\x021H|' >&"$WIRE"
+}
+
+@test "--timers is for every link, and timers= in the file for one: who is silent for too long may begin again" {
+    printf '%s\n' 'given astm 127.0.0.1:0' 'own astm 127.0.0.1:0 timers=reply=20\,receive=0.4' \
+        'slow auto 127.0.0.1:0 timers=receive=60' 'hl7 hl7 127.0.0.1:0' >"$LINKS"
+    start_listener inst-listen -f "$LINKS" --timers contention=30,receive=0.2,busy=5
+    local slow
+    interrupted "$(port 2)"
+    slow=$WIRE
+    interrupted "$(port 0)"
+    await_err 'given: .*no-reply the sender was silent for 0.2 s'
+    deliver given
+    hang_up
+    interrupted "$(port 1)"
+    await_err 'own: .*no-reply the sender was silent for 0.4 s'
+    deliver own
+    hang_up
+    dial "$(port 3)"
+    post hl7
+    hang_up
+    WIRE=$slow
+    frame 1 "$(message slow)" | tail -c +5 >&"$WIRE" # it goes on where it was
+    hear "$ACK"
+    say "$EOT"
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 4
+    none grep -q 'slow: .*no-reply' "$DIR/err"
+    refused 64 --timers --timers receive=0 0
+    refused 64 --timers --timers retry=1 0
+    refused 64 --timers --timers receive 0
+    wrong 1 'timers' 'lab astm 0 timers=receive=x'
+    wrong 1 'timers: it is not for hl7' 'lab hl7 0 timers=receive=1'
+}
+
 # ---- endpoints ----
 
 @test "-R names every endpoint in order, and each kind of them works" {
@@ -518,6 +560,18 @@ END
     stop_listener
     [ "$status" = 0 ]
     count_lines "$DIR/out" 1
+}
+
+@test "a dialled peer that falls silent is given up after idle-timeout=, and dialled again" {
+    inherit -1 sleep 60 2>"$DIR/port" 3>&- & # it takes connections, and nobody is behind them
+    started+=($!)
+    await test -s "$DIR/port"
+    start_listener inst-listen --idle-timeout 0.1 --retry 0.1,1,1 -n far "dial:127.0.0.1:$(<"$DIR/port")"
+    await_err 'idle for too long'
+    await_err 'the connection is gone; retrying in 0.1 s (attempt 2)'
+    await_err ' connected' 2
+    stop_listener
+    [ "$status" = 0 ]
 }
 
 # ---- serial lines ----
