@@ -169,3 +169,29 @@ stay() {
     [ "$status" = 0 ]
     [ "$(wc -l <"$DIR/out")" = 2 ]
 }
+
+@test "IPv6: listened on, dialled, and allowed or not, over a cable" {
+    local id
+    namespace FIRST
+    plug 1 "$FIRST"
+    at "$LIS" ip address add fd77::1/64 dev cable1 nodad
+    at "$FIRST" ip address add fd77::2/64 dev eth0 nodad
+    instrument "$FIRST" far -l '[fd77::2]:4000' < <(message dialled && answer dialled && stay)
+    printf '%s\n' 'open auto [fd77::1]:0 allow=fd77::/64' 'closed auto [fd77::1]:0 allow=fd78::/64' 'every auto *:0' \
+        'far hl7 dial:[fd77::2]:4000 retry=0.1\,1\,1' >"$DIR/links"
+    listen inst-listen -f "$DIR/links"
+    [[ ${ENDPOINTS[0]} =~ ^listen:\[fd77::1\]:[1-9][0-9]*$ ]]
+    instrument "$FIRST" open "[fd77::1]:$(port 0)" < <(session open && stay)
+    instrument "$FIRST" closed "[fd77::1]:$(port 1)" < <(echo eof)
+    instrument "$FIRST" six "[fd77::1]:$(port 2)" < <(session six && stay)
+    instrument "$FIRST" four "10.77.1.1:$(port 2)" < <(session four && stay)
+    await_err 'refused a connection from \[fd77::2\]:[0-9]*: it is not allowed'
+    for id in dialled open six four; do
+        await grep -q "\"control_id\":\"$id\"" "$DIR/out"
+    done
+    grep -q '"peer":"\[fd77::2\]:4000"' "$DIR/out"
+    grep -q '"peer":"10.77.1.2:[0-9]*"' "$DIR/out"
+    stop_listener
+    [ "$status" = 0 ]
+    [ "$(wc -l <"$DIR/out")" = 4 ]
+}

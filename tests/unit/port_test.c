@@ -206,6 +206,31 @@ static void test_lost(void)
     close_hub();
 }
 
+/* A dial to a port of this machine where nobody listens may be given that very port for its own end. */
+static void test_itself(void)
+{
+    struct link *link = open_hub();
+    char text[64];
+    int itself = reserve(text, sizeof text);
+    struct sockaddr_storage address;
+    socklen_t n = sizeof address;
+    struct port *p = open_port(link, text);
+    if (getsockname(itself, (struct sockaddr *)&address, &n) != 0)
+        abort();
+    turn(p);
+    if (connect(itself, (struct sockaddr *)&address, n) != 0) {
+        skip("a dial that connects to itself is refused", "the system does not let a socket connect to itself");
+        close(itself);
+    } else {
+        p->source.fd = itself;
+        p->state = PORT_CONNECTING;
+        p->address = 0;
+        look(p);
+        ok(p->state == PORT_WAITING && !hub.connections, "a dial that connects to itself is refused");
+    }
+    close_hub();
+}
+
 static void test_silent_name_server(void)
 {
     struct link *link = open_hub();
@@ -306,6 +331,7 @@ int main(void)
     test_many();
     test_waits();
     test_lost();
+    test_itself();
     test_silent_name_server();
     test_full(EMFILE, "EMFILE");
     test_full(ENFILE, "ENFILE");
