@@ -200,6 +200,8 @@ static int send_messages(const struct sockaddr_in *address, size_t n)
             open--;
         }
     printf("%zu\n", answered);
+    free(set);
+    free(speakers);
     return answered == n ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

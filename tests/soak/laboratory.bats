@@ -37,8 +37,8 @@ let_pass() {
 
 # start_proxy ARGS…: PROXY is its port.
 start_proxy() {
-    local ready=$DIR/ready.proxy
-    [ -p "$ready" ] || mkfifo "$ready"
+    local ready=$DIR/ready-proxy-${#proxies[@]}
+    mkfifo "$ready"
     proxy -s ${#proxies[@]} -R 6 "$@" 6>"$ready" 2>"$DIR/proxy-${#proxies[@]}" 3>&- &
     proxies+=($!)
     started+=($!)
