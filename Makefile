@@ -102,6 +102,12 @@ check: all $(UNITS) $(PEERS)  ## every test (CORPUS=DIR: with captured traffic f
 check-unit: $(UNITS)  ## the unit tests alone
 	$(run_tests) unit
 
+SECONDS ?= 600
+check-soak: export SOAK_SECONDS = $(SECONDS)
+check-soak: export JOBS = 4
+check-soak: all $(PEERS)  ## a laboratory with accidents for SECONDS=600, and cables that are pulled (as root)
+	$(run_tests) soak
+
 check-pure: $(LIB)  ## machines and parsers name no I/O, clock or allocation; every folder uses only those below it
 	$(if $(SANITIZE),$(error check-pure looks at what the sources name, so build it without SANITIZE))
 	$(run_tests) pure
@@ -157,7 +163,7 @@ help:  ## this list
 	@awk -F ': *[^#]*  ## ' '/^[a-z-]+:.*  ## / && !(" $(if $(FUZZERS),,fuzz) " ~ " " $$1 " ") \
 	    { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo bench check check-unit check-pure check-san install uninstall dist clean help FORCE
+.PHONY: all demo bench check check-unit check-soak check-pure check-san install uninstall dist clean help FORCE
 FORCE:
 
 -include $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(SHARED_SOURCES) $(PROGRAMS:%=cmd/%.c) $(UNIT_SOURCES) \

@@ -82,13 +82,18 @@ struct machine_notice {
     const char *name, *text;
 };
 
-/* Who watches a machine. acknowledged: as in astm_observer. */
+/* Who watches machines. acknowledged: as in astm_observer. */
 struct machine_observer {
-    void *context;
     void (*wire)(void *context, const struct machine_wire *wire); /* NULL: nobody */
     void (*notice)(void *context, const struct machine_notice *notice);
     void (*acknowledged)(void *context, uint64_t first, uint64_t last, bool proven);
     void (*stamp)(void *context, struct hl7_stamp *stamp);
+};
+
+/* To whom a machine belongs. */
+struct machine_owner {
+    const struct machine_observer *observer;
+    void *context;         /* of the observer */
     struct spares *spares; /* storage that machines share; NULL: there is none */
 };
 
@@ -97,7 +102,7 @@ struct machine {
     const struct protocol *protocol;
     const struct link_config *config;
     uint64_t seed;
-    struct machine_observer observer;
+    struct machine_owner owner;
     bool foreign_told; /* somebody speaks another protocol here */
     union {
         struct astm_link astm;
@@ -166,8 +171,8 @@ struct protocol {
 
 extern const struct protocol protocol_astm, protocol_hl7, protocol_auto;
 
-/* Begins the machine of the configured protocol. observer: what it points to must outlive the machine. */
-void machine_init(struct machine *m, const struct link_config *config, const struct machine_observer *observer,
+/* Begins the machine of the configured protocol. owner: what it points to must outlive the machine. */
+void machine_init(struct machine *m, const struct link_config *config, const struct machine_owner *owner,
                   uint64_t seed);
 
 /* Looks at bytes that come while nobody is in the middle of a message. Returns how many of them the machine may have

@@ -66,8 +66,8 @@ static void on_stamp(void *context, struct hl7_stamp *s)
 static void begin(struct rig *r, const struct protocol *protocol)
 {
     *r = (struct rig){.config = link_defaults(protocol, ASTM_HOST), .verdict = VERDICT_ACCEPT};
-    const struct machine_observer observer = {r, NULL, on_notice, on_acknowledged, on_stamp};
-    machine_init(&r->machine, &r->config, &observer, 7);
+    static const struct machine_observer observer = {NULL, on_notice, on_acknowledged, on_stamp};
+    machine_init(&r->machine, &r->config, &(struct machine_owner){&observer, r, NULL}, 7);
 }
 
 static void finish(struct rig *r)
