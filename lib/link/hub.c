@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "link/child.h"
 #include "link/connection.h"
 #include "link/metrics.h"
 #include "link/notify.h"
@@ -76,6 +77,8 @@ void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now)
 static void on_signal(void *context, int signal, int64_t now)
 {
     struct hub *hub = context;
+    if (signal == SIGCHLD)
+        return; /* targets look after their children at the end of each turn */
     if (signal == SIGUSR1) {
         metrics_print(hub->links);
         return;
@@ -294,6 +297,7 @@ static void fit_descriptors(struct hub *hub)
     hub->max_connections = hub->config->max_connections;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
+    child_keep_limit(&limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= hub->max_connections + SPARE)
@@ -337,7 +341,7 @@ bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub
     fit_descriptors(hub);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    return loop_catch(SIGTERM) && loop_catch(SIGINT) && loop_catch(SIGUSR1) &&
+    return loop_catch(SIGTERM) && loop_catch(SIGINT) && loop_catch(SIGUSR1) && loop_catch(SIGCHLD) &&
            (is_ignored(SIGHUP) || loop_catch(SIGHUP));
 }
 
