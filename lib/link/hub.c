@@ -105,10 +105,14 @@ static void close_connections(struct hub *hub, bool all, int64_t now)
             connection_close(hub->slots[i], now);
 }
 
-/* Whether nothing keeps a hub that is being stopped. */
-static bool finished(const struct hub *hub)
+/* Whether nothing keeps a hub that is being stopped. Once all is decided, commands that are at work are ended. */
+static bool finished(const struct hub *hub, int64_t now)
 {
-    return !hub->connections && (hub->handover->frozen || handover_idle(hub->handover));
+    struct handover *h = hub->handover;
+    bool deserted = !hub->connections || now >= hub->stop_by + CLOSE_MS;
+    if (deserted && handover_idle(h))
+        handover_freeze(h, now);
+    return deserted && handover_over(h);
 }
 
 static void end(struct hub *hub)
@@ -156,7 +160,7 @@ static void check_stop(struct hub *hub, int64_t now)
     if (now >= hub->stop_by)
         handover_freeze(h, now);
     close_connections(hub, over || now >= hub->stop_by, now);
-    if (finished(hub) || now >= hub->stop_by + (hub->connections ? CLOSE_MS : 0))
+    if (finished(hub, now))
         end(hub);
 }
 
@@ -275,6 +279,13 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* When something that is being closed has had its time: patience until `by`, and until all are gone behind that. */
+static int64_t closing_due(int64_t by)
+{
+    int64_t now = clock_ms();
+    return now < by ? by : now < by + CLOSE_MS ? by + CLOSE_MS : INT64_MAX;
+}
+
 static int64_t before_poll(void *context)
 {
     const struct hub *hub = context;
@@ -282,9 +293,9 @@ static int64_t before_poll(void *context)
     if (hub->watchdog_ms)
         due = earlier(due, hub->watchdog_at);
     if (hub->gone)
-        due = earlier(due, clock_ms() < hub->gone_by ? hub->gone_by : hub->gone_by + CLOSE_MS);
+        due = earlier(due, closing_due(hub->gone_by));
     if (hub->stopping)
-        due = earlier(due, clock_ms() < hub->stop_by ? hub->stop_by : hub->stop_by + CLOSE_MS);
+        due = earlier(due, closing_due(hub->stop_by));
     return due;
 }
 
