@@ -253,7 +253,7 @@ struct link *link_open(struct hub *hub, const struct link_config *config, const 
                        struct hub_failure *failure)
 {
     *failure = (struct hub_failure){HUB_USAGE, ""};
-    if (is_stdout(endpoint->fd)) {
+    if (handover_prints(hub->handover) && is_stdout(endpoint->fd)) {
         snprintf(failure->why, sizeof failure->why, "%s is the link and stdout at once: records and answers would mix",
                  endpoint->text);
         return NULL;

@@ -58,12 +58,18 @@ void handover_open(struct handover *h, enum view_format format, uint32_t dedup, 
 
 void handover_add(struct handover *h, struct target *target, bool keep_stdout)
 {
-    unsigned only = 1u << TARGET_STDOUT;
-    if (!keep_stdout && h->wanted == only)
-        h->wanted = 0;
+    if (!keep_stdout && handover_prints(h)) {
+        h->wanted &= ~(1u << TARGET_STDOUT);
+        target_stdout_leave(&h->out);
+    }
     target->handover = h;
     h->targets[target->kind->order] = target;
     h->wanted |= 1u << target->kind->order;
+}
+
+bool handover_prints(const struct handover *h)
+{
+    return h->wanted & 1u << TARGET_STDOUT;
 }
 
 /* The lowest of these targets. */
@@ -551,6 +557,8 @@ void handover_wire(struct handover *h, const struct link *link, const struct pro
 {
     char received[28];
     struct bytes line = {0};
+    if (!handover_prints(h))
+        return;
     time_iso_us(clock_wall_us(), received);
     struct envelope envelope = {.link = link->config->name, .peer = peer, .received = received};
     if (protocol->wire_line(&line, wire, &envelope))
@@ -589,8 +597,7 @@ void handover_pump(struct handover *h, int64_t now)
         struct target *t = h->targets[i];
         if (!t)
             continue;
-        if (!h->frozen)
-            t->kind->pump(t, now);
+        t->kind->pump(t, now);
         h->pieces += t->kind->held(t);
     }
     if (h->failed)
@@ -614,6 +621,14 @@ bool handover_idle(const struct handover *h)
         if (h->targets[i] && (h->targets[i]->first || !h->targets[i]->kind->idle(h->targets[i])))
             return false;
     return !h->again;
+}
+
+bool handover_over(const struct handover *h)
+{
+    for (unsigned i = 0; i < TARGETS; i++)
+        if (h->targets[i] && h->targets[i]->kind->over && !h->targets[i]->kind->over(h->targets[i]))
+            return false;
+    return h->frozen;
 }
 
 bool handover_complete(const struct handover *h)
