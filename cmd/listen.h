@@ -19,7 +19,6 @@ struct listener {
     uint64_t count;   /* -c; 0: for ever */
     uint64_t dedup;
     const char *journal; /* -j, or NULL */
-    bool keep_stdout;    /* --stdout */
     struct target_journal to_journal;
     int ready_fd; /* -R; -1: none */
     const char *rejects;
