@@ -109,6 +109,9 @@ check-pure: $(LIB)  ## machines and parsers name no I/O, clock or allocation; ev
 check-san:  ## every test, with the address and undefined behaviour sanitizers
 	@$(MAKE) check SANITIZE=address,undefined BUILD=build/san$(addprefix -,$(VARIANT))
 
+check-crash: all  ## kill a listener with a journal RUNS=1000 times under load: nothing acknowledged is lost
+	@RUNS=$(or $(RUNS),1000) SEED=$(SEED) tests/crash/run $(BUILD)
+
 ifneq ($(FUZZERS),)
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz run-fuzzers
@@ -157,7 +160,7 @@ help:  ## this list
 	@awk -F ': *[^#]*  ## ' '/^[a-z-]+:.*  ## / && !(" $(if $(FUZZERS),,fuzz) " ~ " " $$1 " ") \
 	    { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo bench check check-unit check-pure check-san install uninstall dist clean help FORCE
+.PHONY: all demo bench check check-unit check-pure check-san check-crash install uninstall dist clean help FORCE
 FORCE:
 
 -include $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(SHARED_SOURCES) $(PROGRAMS:%=cmd/%.c) $(UNIT_SOURCES) \
