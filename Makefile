@@ -20,7 +20,8 @@ PRIVATE := lib/base/charset_iconv.h lib/sim/tests.h lib/sim/text.h # for their o
 HEADERS := $(filter-out $(PRIVATE),$(sort $(wildcard lib/*/*.h)))
 PAGES := $(sort $(wildcard man/*.[1-9]))
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*_test.c))
-PEER_SOURCES := $(sort $(wildcard tests/peer/*.c))
+FAULTS_SOURCE := tests/peer/faults.c
+PEER_SOURCES := $(filter-out $(FAULTS_SOURCE),$(sort $(wildcard tests/peer/*.c)))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/*.c))
 BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
 
@@ -32,6 +33,8 @@ SHARED := $(BUILD)/libcmd.a
 BINS := $(PROGRAMS:%=$(BUILD)/bin/%)
 UNITS := $(call programs,$(UNIT_SOURCES))
 PEERS := $(call programs,$(PEER_SOURCES))
+FAULTS := $(if $(SANITIZE)$(filter -static% -fsanitize%,$(CFLAGS) $(LDFLAGS))$(findstring musl,$(CC)),,\
+    $(FAULTS_SOURCE:%.c=$(BUILD)/%.so))
 FUZZERS := $(call programs,$(FUZZ_SOURCES))
 BENCHES := $(call programs,$(BENCH_SOURCES))
 
@@ -89,6 +92,10 @@ $(UNITS) $(FUZZERS) $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(SHARED) $(LIB) $(
 	$(link)
 $(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/flags
 	$(link)
+$(FAULTS): $(BUILD)/%.so: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  so $<")
+	$(Q)$(CC) -std=c11 -O2 -g $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $< $(LDFLAGS) -ldl
 $(FUZZERS): private LINK += -fsanitize=fuzzer
 
 demo: all  ## two simulated analyzers, a listener for each, and the results as one table
@@ -96,7 +103,7 @@ demo: all  ## two simulated analyzers, a listener for each, and the results as o
 
 run_tests = @CC='$(CC)' CORPUS='$(CORPUS)' SANITIZE='$(SANITIZE)' sh tests/run $(BUILD)
 
-check: all $(UNITS) $(PEERS)  ## every test (CORPUS=DIR: with captured traffic from DIR)
+check: all $(UNITS) $(PEERS) $(FAULTS)  ## every test (CORPUS=DIR: with captured traffic from DIR)
 	$(run_tests) all
 
 check-unit: $(UNITS)  ## the unit tests alone
