@@ -20,7 +20,8 @@ PRIVATE := lib/base/charset_iconv.h lib/sim/tests.h lib/sim/text.h # for their o
 HEADERS := $(filter-out $(PRIVATE),$(sort $(wildcard lib/*/*.h)))
 PAGES := $(sort $(wildcard man/*.[1-9]))
 UNIT_SOURCES := $(sort $(wildcard tests/unit/*_test.c))
-PEER_SOURCES := $(sort $(wildcard tests/peer/*.c))
+FAULTS_SOURCE := tests/peer/faults.c
+PEER_SOURCES := $(filter-out $(FAULTS_SOURCE),$(sort $(wildcard tests/peer/*.c)))
 FUZZ_SOURCES := $(sort $(wildcard tests/fuzz/*.c))
 BENCH_SOURCES := $(sort $(wildcard tests/bench/*.c))
 
@@ -32,6 +33,8 @@ SHARED := $(BUILD)/libcmd.a
 BINS := $(PROGRAMS:%=$(BUILD)/bin/%)
 UNITS := $(call programs,$(UNIT_SOURCES))
 PEERS := $(call programs,$(PEER_SOURCES))
+FAULTS := $(if $(SANITIZE)$(filter -static% -fsanitize%,$(CFLAGS) $(LDFLAGS))$(findstring musl,$(CC)),,\
+    $(FAULTS_SOURCE:%.c=$(BUILD)/%.so))
 FUZZERS := $(call programs,$(FUZZ_SOURCES))
 BENCHES := $(call programs,$(BENCH_SOURCES))
 
@@ -89,6 +92,10 @@ $(UNITS) $(FUZZERS) $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(SHARED) $(LIB) $(
 	$(link)
 $(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/flags
 	$(link)
+$(FAULTS): $(BUILD)/%.so: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  so $<")
+	$(Q)$(CC) -std=c11 -O2 -g $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -fPIC -shared -o $@ $< $(LDFLAGS) -ldl
 $(FUZZERS): private LINK += -fsanitize=fuzzer
 
 demo: all  ## two simulated analyzers, a listener for each, and the results as one table
@@ -96,7 +103,7 @@ demo: all  ## two simulated analyzers, a listener for each, and the results as o
 
 run_tests = @CC='$(CC)' CORPUS='$(CORPUS)' SANITIZE='$(SANITIZE)' sh tests/run $(BUILD)
 
-check: all $(UNITS) $(PEERS)  ## every test (CORPUS=DIR: with captured traffic from DIR)
+check: all $(UNITS) $(PEERS) $(FAULTS)  ## every test (CORPUS=DIR: with captured traffic from DIR)
 	$(run_tests) all
 
 check-unit: $(UNITS)  ## the unit tests alone
@@ -114,6 +121,9 @@ check-pure: $(LIB)  ## machines and parsers name no I/O, clock or allocation; ev
 
 check-san:  ## every test, with the address and undefined behaviour sanitizers
 	@$(MAKE) check SANITIZE=address,undefined BUILD=build/san$(addprefix -,$(VARIANT))
+
+check-crash: all  ## kill a listener with a journal RUNS=1000 times under load: nothing acknowledged is lost
+	@RUNS=$(or $(RUNS),1000) SEED=$(SEED) tests/crash/run $(BUILD)
 
 ifneq ($(FUZZERS),)
 FUZZ_SECONDS ?= 60
@@ -163,7 +173,8 @@ help:  ## this list
 	@awk -F ': *[^#]*  ## ' '/^[a-z-]+:.*  ## / && !(" $(if $(FUZZERS),,fuzz) " ~ " " $$1 " ") \
 	    { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo bench check check-unit check-soak check-pure check-san install uninstall dist clean help FORCE
+.PHONY: all demo bench check check-unit check-soak check-crash check-pure check-san install uninstall dist clean help \
+    FORCE
 FORCE:
 
 -include $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(SHARED_SOURCES) $(PROGRAMS:%=cmd/%.c) $(UNIT_SOURCES) \

@@ -14,6 +14,9 @@ static const char help[] = "usage: astm-listen [OPTION ...] ENDPOINT ...\n"
                            "      --positional        records as {\"type\",\"fields\"}: every field, escapes as sent\n"
                            "  -n, --name NAME         the link's name in the output (the endpoint as written)\n"
                            "  -c, --count N           stop after N messages\n"
+                           "  -j, --journal FILE      append each message to FILE, on stable storage before it is\n"
+                           "                          acknowledged; SIGHUP opens FILE again\n"
+                           "      --stdout            with --journal, print on stdout all the same\n"
                            "  -R, --ready-fd FD       when all is bound, write a line for each endpoint to FD\n"
                            "      --charset NAME      the sender's character set; else UTF-8, or ISO-8859-1 where\n"
                            "                          a message is not valid UTF-8\n"
@@ -47,8 +50,8 @@ static const char help[] = "usage: astm-listen [OPTION ...] ENDPOINT ...\n"
                            "  -V, --version           the version\n"
                            "\n"
                            "Exit status: 0 done, 64 usage, 66 no such input, 69 address in use, host unknown or\n"
-                           "dial given up, 71 operating system, 73 cannot create, 74 output failed, 77 not\n"
-                           "permitted. See astm-listen(1).\n";
+                           "dial given up, 71 operating system, 73 cannot create, 74 output failed, 75 journal\n"
+                           "in use, 77 not permitted. See astm-listen(1).\n";
 
 int main(int argc, char **argv)
 {

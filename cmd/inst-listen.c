@@ -21,6 +21,9 @@ static const char help[] = "usage: inst-listen [OPTION ...] [-f FILE] [ENDPOINT 
                            "      --positional        every field, escapes as sent\n"
                            "  -n, --name NAME         the link's name in the output (the endpoint as written)\n"
                            "  -c, --count N           stop after N messages\n"
+                           "  -j, --journal FILE      append each message to FILE, on stable storage before it is\n"
+                           "                          acknowledged; SIGHUP opens FILE again\n"
+                           "      --stdout            with --journal, print on stdout all the same\n"
                            "  -R, --ready-fd FD       when all is bound, write a line for each endpoint to FD\n"
                            "      --max-buffer SIZE   most memory for messages over all links (256M)\n"
                            "      --max-connections N most connections over all links (1024)\n"
@@ -62,8 +65,8 @@ static const char help[] = "usage: inst-listen [OPTION ...] [-f FILE] [ENDPOINT 
                            "      --specimen FIELDS   where results have their specimen from\n"
                            "\n"
                            "Exit status: 0 done, 64 usage, 66 no such input, 69 address in use, host unknown or\n"
-                           "all dials given up, 71 operating system, 73 cannot create, 74 output failed, 77 not\n"
-                           "permitted, 78 FILE is wrong. See inst-listen(1).\n";
+                           "all dials given up, 71 operating system, 73 cannot create, 74 output failed, 75\n"
+                           "journal in use, 77 not permitted, 78 FILE is wrong. See inst-listen(1).\n";
 
 int main(int argc, char **argv)
 {

@@ -439,123 +439,13 @@ void journal_close(struct journal *j)
     bytes_free(&j->batch);
 }
 
-/* ---- a line ---- */
-
-struct text {
-    const unsigned char *p, *end;
-};
-
-static void skip_blanks(struct text *t)
-{
-    while (t->p < t->end && (*t->p == ' ' || *t->p == '\t' || *t->p == '\r'))
-        t->p++;
-}
-
-static bool take(struct text *t, unsigned char c)
-{
-    skip_blanks(t);
-    if (t->p == t->end || *t->p != c)
-        return false;
-    t->p++;
-    return true;
-}
-
-/* Takes a string; *content is what stands between its quotation marks, escapes as they are. */
-static bool take_string(struct text *t, struct text *content)
-{
-    if (!take(t, '"'))
-        return false;
-    content->p = t->p;
-    for (; t->p < t->end && *t->p != '"'; t->p++)
-        if (*t->p == '\\' && ++t->p == t->end)
-            return false;
-    content->end = t->p;
-    return take(t, '"');
-}
-
-/* Takes an object or an array, whatever is in it. */
-static bool take_nested(struct text *t)
-{
-    struct text content;
-    size_t depth = 0;
-    do {
-        unsigned char c = *t->p;
-        if (c == '"') {
-            if (!take_string(t, &content))
-                return false;
-            continue;
-        }
-        depth += c == '{' || c == '[';
-        depth -= c == '}' || c == ']';
-        t->p++;
-    } while (depth && t->p < t->end);
-    return !depth;
-}
-
-static bool take_value(struct text *t)
-{
-    struct text content;
-    skip_blanks(t);
-    if (t->p == t->end)
-        return false;
-    if (*t->p == '"')
-        return take_string(t, &content);
-    if (*t->p == '{' || *t->p == '[')
-        return take_nested(t);
-    while (t->p < t->end && *t->p != ',' && *t->p != '}')
-        t->p++;
-    return t->p < t->end;
-}
-
-static bool is(const struct text *t, const char *word)
-{
-    size_t n = strlen(word);
-    return (size_t)(t->end - t->p) == n && memcmp(t->p, word, n) == 0;
-}
-
-static bool read_key(const struct text *digits, unsigned char key[JOURNAL_KEY])
-{
-    static const char hex[] = "0123456789abcdef";
-    if (digits->end - digits->p != DIGITS)
-        return false;
-    for (size_t i = 0; i < JOURNAL_KEY; i++) {
-        const char *high = memchr(hex, digits->p[2 * i], 16), *low = memchr(hex, digits->p[2 * i + 1], 16);
-        if (!high || !low)
-            return false;
-        key[i] = (unsigned char)((high - hex) << 4 | (low - hex));
-    }
-    return true;
-}
-
-bool journal_line_key(const unsigned char *line, size_t n, unsigned char key[JOURNAL_KEY])
-{
-    struct text t = {line, line + n}, name, value;
-    bool message = false, keyed = false;
-    if (!n || !take(&t, '{'))
-        return false;
-    do {
-        if (!take_string(&t, &name) || !take(&t, ':'))
-            return false;
-        bool type = is(&name, "type");
-        if (!type && !is(&name, "key")) {
-            if (!take_value(&t))
-                return false;
-            continue;
-        }
-        if (!take_string(&t, &value) || !(type ? is(&value, "message") : read_key(&value, key)))
-            return false;
-        message = message || type;
-        keyed = keyed || !type;
-    } while (!(message && keyed) && take(&t, ','));
-    return message && keyed;
-}
-
 /* ---- the tail ---- */
 
 struct tail {
     struct walk *walk;
     struct bytes *keys; /* the newest first, until the search has ended */
-    size_t more;        /* how many are wanted still */
+    size_t more;        /* how many messages are looked at still */
+    struct journal_past past;
 };
 
 /* The first bytes of the line from begin to end; NULL where they cannot be read. */
@@ -571,6 +461,14 @@ static bool take_key(struct tail *t, const unsigned char key[JOURNAL_KEY])
 {
     t->more--;
     return bytes_append(t->keys, key, JOURNAL_KEY);
+}
+
+static bool take_message(struct tail *t, const struct journal_line *l)
+{
+    if (journal_past_counts(&t->past, l))
+        return take_key(t, l->key);
+    t->more--;
+    return true;
 }
 
 /* Whether a line that begins so, and ends at `end`, is a window line; *list is where its entries begin, the first of
@@ -597,7 +495,7 @@ static bool take_window(struct tail *t, off_t list, off_t end)
             return false;
         while (n-- && t->more) {
             const unsigned char *digits = entries + n * ENTRY + 2;
-            if (read_key(&(struct text){digits, digits + DIGITS}, key) && !take_key(t, key))
+            if (journal_key_read(&(struct journal_text){digits, digits + DIGITS}, key) && !take_key(t, key))
                 return false;
         }
     }
@@ -608,7 +506,7 @@ static bool take_line(struct tail *t, off_t begin, off_t end)
 {
     size_t n;
     off_t list;
-    unsigned char key[JOURNAL_KEY];
+    struct journal_line line;
     const unsigned char *head = head_of(t->walk, begin, end, &n);
     if (!head)
         return false;
@@ -617,7 +515,7 @@ static bool take_line(struct tail *t, off_t begin, off_t end)
         t->more = 0;
         return fine;
     }
-    return !journal_line_key(head, n, key) || take_key(t, key);
+    return !journal_line_read(head, n, &line) || take_message(t, &line);
 }
 
 /* Goes through the lines before `end`, which is the end of one. */
@@ -651,9 +549,10 @@ static void reverse(unsigned char *keys, size_t n)
 bool journal_tail(struct journal *j, size_t most, struct bytes *keys)
 {
     size_t before = keys->len;
-    struct tail t = {walk_new(j->fd), keys, most};
+    struct tail t = {.walk = walk_new(j->fd), .keys = keys, .more = most};
     bool fine = t.walk && collect(j, &t, j->size);
     free(t.walk);
+    journal_past_free(&t.past);
     if (!fine)
         keys->len = before;
     else if (keys->len > before)

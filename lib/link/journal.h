@@ -15,13 +15,11 @@
 #ifndef INSTLINK_JOURNAL_H
 #define INSTLINK_JOURNAL_H
 
-#include "base/bytes.h"
+#include "link/journal_line.h"
 
-#include <stdint.h>
 #include <sys/types.h>
 
 enum {
-    JOURNAL_KEY = 16,         /* bytes: by what the ledger knows a message */
     JOURNAL_HEAD = 64 << 10,  /* bytes of a line that are looked at */
     JOURNAL_TAIL = 256 << 20, /* bytes at the end of the file that are looked through for keys */
     JOURNAL_KEPT = 1 << 20,   /* bytes of storage that is kept from batch to batch */
@@ -63,11 +61,11 @@ struct journal {
  * for LOCKED 75 and for DENIED 77. */
 enum journal_result journal_open(struct journal *j, const char *path);
 
-/* Appends to keys those of the last `most` messages in the file, JOURNAL_KEY bytes each, the oldest first. A key may
- * come twice. Messages without a key (see journal_line_key) are passed over, and so are lines of other kinds, and those
- * with NULs in them (j->damaged); a window line is the end of the search, for it holds what was remembered when it was
- * written. Not more than JOURNAL_TAIL bytes are looked through, in blocks, so that of very long messages fewer are
- * known. To be called between journal_open and the first commit. False where the file cannot be read or memory is
+/* Appends to keys those of the last `most` messages in the file that count (see journal_past), JOURNAL_KEY bytes each,
+ * the oldest first. A key may come twice. Messages without a key are passed over, and so are lines of other kinds, and
+ * those with NULs in them (j->damaged); a window line is the end of the search, for it holds what was remembered when
+ * it was written. Not more than JOURNAL_TAIL bytes are looked through, in blocks, so that of very long messages fewer
+ * are known. To be called between journal_open and the first commit. False where the file cannot be read or memory is
  * exhausted; keys is as before then. */
 bool journal_tail(struct journal *j, size_t most, struct bytes *keys);
 
@@ -97,11 +95,5 @@ enum journal_result journal_reopen(struct journal *j, const unsigned char *keys,
 
 /* Lets go of the file. A batch that was not committed is dropped. */
 void journal_close(struct journal *j);
-
-/* The key of a journal line, or of its beginning (its first n bytes; nothing is read behind them): member `key` of a
- * message line, 32 hexadecimal digits in lower case. False: it is no message line, or a message that need not be known
- * when it comes again, or its beginning does not reach so far. The line says the key itself, for it is made of the
- * bytes that the sender sent: in the line they have become UTF-8, and their escape sequences are resolved. */
-bool journal_line_key(const unsigned char *line, size_t n, unsigned char key[JOURNAL_KEY]);
 
 #endif

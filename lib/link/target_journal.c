@@ -33,29 +33,45 @@ static void tick(struct loop_source *source, int64_t now)
 
 /* ---- batches ---- */
 
-/* Serves the jobs that are rendered whole, and with `torn` also the one that is rendered in part. */
-static void serve(struct target_journal *t, enum verdict verdict, bool torn, int64_t now)
+static void serve_first(struct target_journal *t, enum verdict verdict, int64_t now)
 {
-    struct job *partial = torn && t->stream.viewing ? t->stream.unrendered : NULL, *stop = t->stream.unrendered;
-    if (partial) {
-        stop = partial->next;
-        stream_reset(&t->stream);
-    }
-    while (t->base.first != stop) {
-        struct job *job = t->base.first;
-        stream_forget(&t->stream, job);
-        target_remove(&t->base, job);
-        handover_served(t->base.handover, &t->base, job, verdict, NULL, now);
-    }
+    struct job *job = t->base.first;
+    stream_forget(&t->stream, job);
+    target_remove(&t->base, job);
+    handover_served(t->base.handover, &t->base, job, verdict, NULL, now);
 }
 
-static void refuse(struct target_journal *t, int64_t now)
+/* Serves the jobs that are rendered whole. */
+static void serve(struct target_journal *t, enum verdict verdict, int64_t now)
 {
-    journal_drop(&t->journal);
+    const struct job *stop = t->stream.unrendered;
+    while (t->base.first != stop)
+        serve_first(t, verdict, now);
+}
+
+/* Refuses what is rendered, also in part. */
+static void refuse(struct target_journal *t, const char *why, int64_t now)
+{
+    bool partial = t->stream.viewing;
     if (!t->failing)
-        log_line(LOG_ERROR, "JOURNAL: %s: messages are refused until it can be written again", t->journal.why);
+        log_line(LOG_ERROR, "JOURNAL: %s: messages are refused until it can be written again", why);
     t->failing = true;
-    serve(t, VERDICT_LATER, true, now);
+    journal_drop(&t->journal);
+    stream_reset(&t->stream);
+    serve(t, VERDICT_LATER, now);
+    if (partial)
+        serve_first(t, VERDICT_LATER, now);
+}
+
+static void tell_mended(const struct journal *j)
+{
+    if (j->cut)
+        log_line(LOG_ERROR, "JOURNAL: %s: its last line was torn: %llu bytes, never acknowledged, were cut off",
+                 j->path, (unsigned long long)j->cut);
+    if (j->ended)
+        log_line(LOG_ERROR, "JOURNAL: %s: its last line had no end: it was given one", j->path);
+    if (j->damaged)
+        log_line(LOG_ERROR, "JOURNAL: %s: %llu lines in it are damaged", j->path, (unsigned long long)j->damaged);
 }
 
 static bool window(const struct ledger *ledger, struct bytes *keys)
@@ -72,18 +88,29 @@ static enum journal_result reopen(struct target_journal *t)
     enum journal_result result = JOURNAL_FAILED;
     if (window(t->ledger, &keys))
         result = journal_reopen(&t->journal, keys.data, keys.len / JOURNAL_KEY);
-    bytes_free(&keys);
+    if (result == JOURNAL_OK) {
+        tell_mended(&t->journal);
+        bytes_free(&t->window);
+        t->window = keys;
+        t->written = false;
+    } else {
+        bytes_free(&keys);
+    }
     return result;
 }
 
 static void commit(struct target_journal *t, int64_t now)
 {
+    if (t->astray)
+        target_journal_reopen(t);
     int64_t before = clock_us();
     enum journal_result result = journal_commit(&t->journal);
-    if (result == JOURNAL_GONE && reopen(t) == JOURNAL_OK)
+    if (result == JOURNAL_GONE && reopen(t) == JOURNAL_OK) {
+        log_line(LOG_ERROR, "JOURNAL: %s was deleted: it begins anew", t->journal.path);
         result = journal_commit(&t->journal);
+    }
     if (result != JOURNAL_OK) {
-        refuse(t, now);
+        refuse(t, t->journal.why, now);
         return;
     }
     t->written = true;
@@ -92,7 +119,7 @@ static void commit(struct target_journal *t, int64_t now)
     t->failing = false;
     int64_t took = clock_us() - before;
     t->patience_us = took / 2 < PATIENCE_MAX_US ? took / 2 : PATIENCE_MAX_US;
-    serve(t, VERDICT_ACCEPT, false, now);
+    serve(t, VERDICT_ACCEPT, now);
 }
 
 /* Whether the batch goes out now: no more have come since the last turn, or the first has waited long enough. */
@@ -109,6 +136,15 @@ static bool ripe(struct target_journal *t)
     return ready;
 }
 
+/* Has the batch end with its last whole line: the message that is rendered in part is rendered anew. */
+static void cut_torn(struct target_journal *t)
+{
+    struct bytes *batch = &t->journal.batch;
+    const unsigned char *lf = batch->len ? memrchr(batch->data, '\n', batch->len) : NULL;
+    stream_reset(&t->stream);
+    batch->len = lf ? (size_t)(lf - batch->data) + 1 : 0;
+}
+
 /* Moves what is rendered to the batch. False when memory is exhausted. */
 static bool gather(struct target_journal *t, int64_t now)
 {
@@ -123,6 +159,8 @@ static bool gather(struct target_journal *t, int64_t now)
             return false;
         stream_take(s, n);
     } while (s->produced > produced);
+    if (s->viewing)
+        cut_torn(t);
     return true;
 }
 
@@ -132,7 +170,7 @@ static void pump(struct target *target, int64_t now)
     if (!target->first)
         return;
     if (!gather(t, now)) {
-        refuse(t, now);
+        refuse(t, "memory is exhausted", now);
         t->since_us = 0;
     } else if (target->first != t->stream.unrendered && ripe(t)) {
         commit(t, now);
@@ -186,16 +224,24 @@ static size_t held(const struct target *target)
 }
 
 /* An orderly end: the next run is to remember no more than this one. */
+static void put_window(struct target_journal *t)
+{
+    struct bytes keys = {0};
+    bool known = window(t->ledger, &keys);
+    bool same = keys.len == t->window.len && (!keys.len || memcmp(keys.data, t->window.data, keys.len) == 0);
+    if (known && (t->written || !same) && journal_append_window(&t->journal, keys.data, keys.len / JOURNAL_KEY))
+        journal_commit(&t->journal);
+    bytes_free(&keys);
+}
+
 static void close_it(struct target *target)
 {
     struct target_journal *t = of(target);
-    struct bytes keys = {0};
     journal_drop(&t->journal);
-    if (t->written && window(t->ledger, &keys) && journal_append_window(&t->journal, keys.data, keys.len / JOURNAL_KEY))
-        journal_commit(&t->journal);
-    bytes_free(&keys);
+    put_window(t);
     journal_close(&t->journal);
     stream_free(&t->stream);
+    bytes_free(&t->window);
 }
 
 static const struct target_kind kind = {
@@ -212,17 +258,6 @@ static const struct target_kind kind = {
 
 /* ---- opening ---- */
 
-static void tell_mended(const struct journal *j)
-{
-    if (j->cut)
-        log_line(LOG_ERROR, "JOURNAL: %s: its last line was torn: %llu bytes, never acknowledged, were cut off",
-                 j->path, (unsigned long long)j->cut);
-    if (j->ended)
-        log_line(LOG_ERROR, "JOURNAL: %s: its last line had no end: it was given one", j->path);
-    if (j->damaged)
-        log_line(LOG_ERROR, "JOURNAL: %s: %llu lines in it are damaged", j->path, (unsigned long long)j->damaged);
-}
-
 /* What the last lines say was handed over is known again. */
 static bool remember(struct target_journal *t, struct ledger *ledger)
 {
@@ -235,7 +270,7 @@ static bool remember(struct target_journal *t, struct ledger *ledger)
             ledger_accept(ledger, entry);
     }
     bytes_free(&keys);
-    return fine;
+    return fine && window(ledger, &t->window);
 }
 
 enum journal_result target_journal_open(struct target_journal *t, const char *path, struct ledger *ledger)
@@ -243,22 +278,26 @@ enum journal_result target_journal_open(struct target_journal *t, const char *pa
     *t = (struct target_journal){.base = {.kind = &kind}, .stream = {.lines = true}, .ledger = ledger};
     t->base.source = (struct loop_source){.fd = -1, .deadline = deadline, .tick = tick};
     enum journal_result result = journal_open(&t->journal, path);
-    if (result == JOURNAL_OK && !remember(t, ledger)) {
-        result = JOURNAL_FAILED;
-        journal_close(&t->journal);
-    }
-    if (result != JOURNAL_OK)
+    if (result != JOURNAL_OK) {
         log_line(LOG_ERROR, "--journal: %s", t->journal.why);
-    else
+    } else if (!remember(t, ledger)) {
+        log_line(LOG_ERROR, "--journal: %s: its end cannot be read, or memory is exhausted", path);
+        journal_close(&t->journal);
+        bytes_free(&t->window);
+        result = JOURNAL_FAILED;
+    } else {
         tell_mended(&t->journal);
+    }
     return result;
 }
 
 void target_journal_reopen(struct target_journal *t)
 {
+    bool astray = t->astray;
     enum journal_result result = reopen(t);
-    if (result == JOURNAL_OK)
-        tell_mended(&t->journal);
-    else if (result != JOURNAL_SAME)
-        log_line(LOG_ERROR, "JOURNAL: %s: the open file is kept", t->journal.why);
+    t->astray = result != JOURNAL_OK && result != JOURNAL_SAME;
+    if (t->astray && !astray)
+        log_line(LOG_ERROR, "JOURNAL: %s: the open file is kept until then", t->journal.why);
+    else if (astray && !t->astray)
+        log_line(LOG_ERROR, "JOURNAL: %s is used now", t->journal.path);
 }

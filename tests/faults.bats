@@ -1,0 +1,189 @@
+# Calls that fail, one at a time: of each function the first one of a run, then the second one of another run, and so on
+# until a run has no such call left. Nothing is acknowledged that is not in the file; and the program goes on, or ends
+# with a status and a line that says why. See peer/faults.c.
+load helper
+load wire
+
+FS=$'\x1c'
+SHIM=$BUILD/tests/peer/faults.so
+
+setup() {
+    DIR=$BATS_TEST_TMPDIR
+    export BATS_TEST_TIMEOUT=60
+    [ -e "$SHIM" ] || skip "$SHIM is not there"
+}
+
+# send_hl7 ID, send_astm ID: over a connection of its own. True where it was acknowledged.
+send_hl7() {
+    local answer='' status=0
+    dial 2>/dev/null || return
+    printf '\x0bMSH|^~\\&|wire|LAB|||20260301||ORU^R01|%s|P|2.5.1\rPID|1||4711\rOBX|1|NM|GLU||5.4\r\x1c\r' "$1" >&"$WIRE"
+    IFS= read -r -d "$FS" -t 8 -u "$WIRE" answer || :
+    [[ $answer = *$'\r'"MSA|AA|$1"* ]] || status=1
+    hang_up
+    return $status
+}
+
+send_astm() {
+    local status=0
+    dial 2>/dev/null || return
+    { say "$ENQ" && hear "$ACK" && say_frame 1 "$(message "$1")" && hear "$ACK"; } >/dev/null 2>&1 || status=1
+    [ $status = 1 ] || say "$EOT" 2>/dev/null || :
+    hang_up
+    return $status
+}
+
+# offer KIND ID: three times, until it is acknowledged.
+offer() {
+    local i
+    for i in 1 2 3; do
+        if "send_$1" "$2"; then
+            echo "$2" >>acknowledged
+            return
+        fi
+    done
+    echo "$2 is never acknowledged" >>unanswered
+}
+
+check_lines() { # FILE…
+    local id
+    while read -r id; do
+        grep -aq "^{\"type\":\"message\",.*\"control_id\":\"$id\"" "$@" || echo "$id is acknowledged and lost" >>problems
+    done <acknowledged
+    cat "$@" | grep -ao '"control_id":"[^"]*"' | sort | uniq -d | sed 's/$/ is there twice/' >>problems
+}
+
+# session MODE FAULTS: a run in the current folder. What is wrong is in the file problems, and what has failed in fired.
+session() {
+    local endpoints=() endpoint into=() status=0 i
+    LISTENER=
+    mkfifo ready nothing
+    : >acknowledged
+    [ "$1" = stdout ] || into=(-j journal)
+    env "FAULTS=$2" FAULTS_FIRED=fired "LD_PRELOAD=$SHIM" inst-listen -R 5 --metrics metrics \
+        "${into[@]}" listen:localhost:0 5>ready >out 2>err </dev/null 3>&- &
+    LISTENER=$!
+    PORT=
+    mapfile endpoints <ready
+    for endpoint in "${endpoints[@]}"; do # half of a line counts for nothing
+        [[ $endpoint != listen:127.*$'\n' ]] || PORT=${endpoint##*:}
+    done
+    PORT=${PORT%$'\n'}
+    if [ -n "$PORT" ]; then
+        offer hl7 h1
+        offer astm a1
+        if [ "$1" = rotated ]; then
+            mv journal journal.1
+            kill -s HUP "$LISTENER"
+        fi
+        offer hl7 h2
+        offer hl7 h1
+        offer astm a2
+    fi
+    kill -s TERM "$LISTENER" 2>/dev/null || :
+    for ((i = 0; i < 150; i++)); do
+        ! read -r -t 0.1 <>nothing && kill -0 "$LISTENER" 2>/dev/null || break
+    done
+    [ $i -lt 150 ] || kill -s KILL "$LISTENER"
+    wait "$LISTENER" || status=$?
+    case $status in
+    0) cat unanswered 2>/dev/null >>problems ;; # it went on: in the end all are acknowledged
+    71 | 73 | 74) [ -s err ] || echo "ended with $status and without a word" >>problems ;;
+    69) grep -q 'localhost' err || echo "ended with 69: $(cat err)" >>problems ;; # the look-up failed
+    *) echo "ended with status $status: $(cat err)" >>problems ;;
+    esac
+    if [ "$1" = stdout ]; then
+        check_lines out
+    else
+        check_lines journal*
+        ! grep -avhE '^\{"type":"(message|window)",.*\}$' journal* >>problems || echo "is torn" >>problems
+    fi
+}
+
+# sweep MODE CALL [OTHERS]: CALL fails in each place, and with it OTHERS. Sixteen runs at a time.
+sweep() {
+    local n=0 i folder pids=()
+    while :; do
+        for i in {1..16}; do
+            folder=$DIR/$1.$2${3:+-}${3%:*}.$((n + i))
+            mkdir "$folder"
+            (cd "$folder" && exec 3>&- && session "$1" "$2:$((n + i))${3:+,$3}") >"$folder/log" 2>&1 </dev/null &
+            pids+=($!)
+        done
+        wait "${pids[@]}" || :
+        pids=()
+        for i in {1..16}; do
+            folder=$DIR/$1.$2${3:+-}${3%:*}.$((n + i))
+            if ! grep -qx "$2" "$folder/fired" 2>/dev/null; then
+                n=$((n + i - 1))
+                break 2
+            fi
+        done
+        n=$((n + 16))
+        [ $n -lt 1000 ]
+    done
+    echo "$1: $n calls to $2"
+    [ $n -ge "${LEAST:-1}" ]
+    for folder in "$DIR/$1.$2${3:+-}${3%:*}".*; do
+        [ ! -s "$folder/problems" ] || {
+            echo "${folder##*/}: $(cat "$folder/problems")"
+            sed 's/^/    it said: /' "$folder/err"
+            bad=1
+        }
+    done
+    [ -z "${bad:-}" ]
+}
+
+@test "stdout: calls to write that fail, or write half" {
+    sweep stdout write
+    sweep stdout short
+}
+
+@test "stdout: memory is exhausted" {
+    LEAST=20 sweep stdout malloc
+}
+
+@test "stdout: calls of all other kinds fail" {
+    local call
+    for call in send accept open rename fork pipe; do
+        sweep stdout $call
+    done
+}
+
+@test "the journal: calls to write that fail, or write half" {
+    sweep journal write
+    sweep journal short
+}
+
+@test "the journal: half a line that cannot be cut off at once" {
+    sweep journal short ftruncate:1
+}
+
+@test "the journal: the disk fails" {
+    sweep journal fdatasync
+    sweep journal fdatasync ftruncate:1
+    sweep journal fsync
+    sweep journal flock
+}
+
+@test "the journal: memory is exhausted" {
+    LEAST=20 sweep journal malloc
+}
+
+@test "the journal: calls of all other kinds fail" {
+    local call
+    for call in send accept open rename fork pipe; do
+        sweep journal $call
+    done
+}
+
+@test "the journal, renamed: calls to files fail" {
+    local call
+    for call in open write short fdatasync fsync flock; do
+        sweep rotated $call
+    done
+}
+
+@test "the journal, renamed: memory is exhausted" {
+    LEAST=20 sweep rotated malloc
+}
