@@ -487,6 +487,16 @@ END
     count_lines "$DIR/fed" 2
 }
 
+@test "-x and -s: what the command gave back is the answer when the consumer takes the message the second time" {
+    local cmd='id=$(sed -n "s/.*\"control_id\":\"\([^\"]*\)\".*/\1/p"); printf "MSH|^~\\&|||||||ACK|r-1|P|2.5.1\nMSA|AA|$id|own\n"'
+    start_listener hl7-listen -x "$cmd" -s 'read -r l; echo retry; while read -r l; do echo ok; done' 127.0.0.1:0
+    dial
+    post one AE
+    post one
+    [[ $BLOCK = *'MSA|AA|one|own'* ]]
+    stop_listener
+}
+
 @test "-s and --stdout: stdout gets what the consumer has taken, once" {
     start_listener hl7-listen -o text --stdout -s 'read -r l; echo retry; while read -r l; do echo ok; done' 127.0.0.1:0
     dial
