@@ -221,12 +221,14 @@ static void count(const struct job *job)
 static void remember(struct handover *h, const struct job *job, enum verdict verdict, const struct reply *reply)
 {
     unsigned had = h->wanted & ~job->lacks;
+    struct bytes kept = {0};
     if (verdict == VERDICT_ACCEPT && (h->ledger.window || job->party.protocol->tells_acknowledged)) {
-        struct bytes kept = {0};
         if (reply && reply->text && bytes_append(&kept, reply->text, reply->len))
             ledger_keep_reply(&h->ledger, job->entry, &kept);
         ledger_accept(&h->ledger, job->entry);
     } else if (verdict != VERDICT_ACCEPT && had && h->ledger.window) {
+        if (job->reply.len && bytes_append(&kept, job->reply.data, job->reply.len))
+            ledger_keep_reply(&h->ledger, job->entry, &kept);
         ledger_refuse(&h->ledger, job->entry, had);
     } else {
         ledger_forget(&h->ledger, job->entry);
@@ -428,6 +430,10 @@ static bool create_job(struct handover *h, const struct handover_party *party, u
     job->lacks = lacks;
     job->records = m->records;
     job->wall_us = h->wall_us;
+    if (lacks != h->wanted) { /* what those gave back that have it */
+        ledger_take_reply(&h->ledger, entry, &job->reply);
+        h->held += job->reply.cap;
+    }
     if (!takes_in_place(h, job, m, envelope)) {
         if ((!party->owed && m->len > h->room) || !keep(h, job, m, envelope)) {
             release(h, job);

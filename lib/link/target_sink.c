@@ -36,19 +36,6 @@ static struct target_sink *of_feeder(const struct loop_source *source)
     return (struct target_sink *)(void *)((uintptr_t)source - offsetof(struct target_sink, feeder));
 }
 
-static void tell(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void tell(enum log_level level, const char *format, ...)
-{
-    char text[LOG_LINE];
-    const struct log_event event = {"consumer", NULL, NULL, NULL, {{0}}};
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    log_event(level, &event, "%s", text);
-}
-
 /* What it did is its death. */
 static void blame(struct target_sink *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -89,7 +76,7 @@ static void close_pipes(struct target_sink *t)
 
 static void schedule(struct target_sink *t, const char *what, int64_t now)
 {
-    tell(LOG_ERROR, "the consumer %s; it is started again in %.1f s", what, (double)t->wait_ms / 1000);
+    log_line(LOG_ERROR, "the consumer %s; it is started again in %.1f s", what, (double)t->wait_ms / 1000);
     t->due = now + t->wait_ms;
     t->wait_ms = t->wait_ms * 3 / 2 < WAIT_MAX_MS ? t->wait_ms * 3 / 2 : WAIT_MAX_MS;
 }
@@ -105,7 +92,7 @@ static void start(struct target_sink *t, int64_t now)
         schedule(t, what, now);
         return;
     }
-    tell(LOG_DETAIL, "the consumer is started");
+    log_line(LOG_DETAIL, "the consumer is started");
     t->base.source.fd = t->child.out;
     t->feeder.fd = t->child.in;
     t->state = SINK_UP;
@@ -216,9 +203,9 @@ static void confirm(struct target_sink *t, unsigned char *p, size_t n, int64_t n
         return;
     }
     if (len > target_reply_max(job))
-        tell(LOG_ERROR, "the consumer's text of %zu bytes is longer than --max-message: not sent", len);
+        log_line(LOG_ERROR, "the consumer's text of %zu bytes is longer than --max-message: not sent", len);
     else if (!bytes_append(&text, p, len))
-        tell(LOG_ERROR, "there is no memory for the consumer's text of %zu bytes: not sent", len);
+        log_line(LOG_ERROR, "there is no memory for the consumer's text of %zu bytes: not sent", len);
     bool fits = target_reply_fits(job, &text);
     struct reply reply = {NULL, fits ? text.data : NULL, fits ? text.len : 0};
     t->confirmed = true;
@@ -391,7 +378,7 @@ static void leave(struct target_sink *t, int64_t now)
         }
     }
     if (now >= t->due && !t->child.kill_at) {
-        tell(LOG_ERROR, "the consumer has not ended %d s after its stdin was closed: it is ended", LEAVE_MS / 1000);
+        log_line(LOG_ERROR, "the consumer has not ended %d s after its stdin was closed: it is ended", LEAVE_MS / 1000);
         child_end(&t->child, now);
     }
     if (child_over(&t->child, now, &status)) {
