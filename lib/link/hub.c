@@ -109,10 +109,10 @@ static void close_connections(struct hub *hub, bool all, int64_t now)
 static bool finished(const struct hub *hub, int64_t now)
 {
     struct handover *h = hub->handover;
-    bool deserted = !hub->connections || now >= hub->stop_by + CLOSE_MS;
-    if (deserted && handover_idle(h))
+    bool alone = !hub->connections || now >= hub->stop_by + CLOSE_MS;
+    if (alone && handover_idle(h))
         handover_freeze(h, now);
-    return deserted && handover_over(h);
+    return alone && handover_over(h);
 }
 
 static void end(struct hub *hub)

@@ -15,7 +15,7 @@ enum {
     READS = 16, /* at most, one after the other */
     ANSWER_MAX = 16 << 20,
     WHY_MAX = 200,
-    SILENT_MS = 100, /* from a pipe's end to that of the consumer, which is then told of */
+    SILENT_MS = 500, /* from a pipe's end to that of the consumer, which is then told of */
     LEAVE_MS = 5000,
     WAIT_MIN_MS = 1000,
     WAIT_MAX_MS = 60000,

@@ -116,7 +116,7 @@ static void test_reply(void)
     ok(s.verdict == VERDICT_LATER && !*s.reply, "without exit 0 there is no reply");
     once(&s, &protocol_hl7, "printf 'MSH|x\\rMSA|AA|a\\r'", 60000);
     is_str(s.reply, "MSH|x\rMSA|AA|a\r", "in HL7 the machine judges it");
-    once(&s, &protocol_astm, "printf 'H|\\\\^&\\rL|1\\r'; sleep 1000 >/dev/null & exit 0", 60000);
+    once(&s, &protocol_astm, "printf 'H|\\\\^&\\rL|1\\r'; sleep 3 >/dev/null & exit 0", 60000);
     is_str(s.reply, "H|\\^&\rL|1\r", "what it leaves in the background is not waited for");
     once(&s, &protocol_astm, "sleep 3 & printf 'H|\\\\^&\\rL|1\\r'", 60000);
     is_str(s.reply, "H|\\^&\rL|1\r", "not even where that has its stdout");
