@@ -45,7 +45,7 @@ probe = $(shell out=$$(mktemp) && for flag in $(1); do echo 'int main(void) { re
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes \
     -Wpointer-arith -Wcast-qual -Wvla -Wformat=2 -Wundef -Wwrite-strings -Wimplicit-fallthrough $(if $(WERROR),-Werror)
-DEFINES := -D_GNU_SOURCE -DINSTLINK_VERSION='"$(VERSION)"'
+DEFINES := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DINSTLINK_VERSION='"$(VERSION)"'
 OPTIMISE := $(if $(SANITIZE),-O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,-O2)
 ifneq ($(filter-out help clean dist uninstall,$(or $(MAKECMDGOALS),all)),)
 HARDEN := -fPIE $(call probe,-fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-plt)
@@ -109,6 +109,12 @@ check: all $(UNITS) $(PEERS) $(FAULTS)  ## every test (CORPUS=DIR: with captured
 check-unit: $(UNITS)  ## the unit tests alone
 	$(run_tests) unit
 
+SECONDS ?= 600
+check-soak: export SOAK_SECONDS = $(SECONDS)
+check-soak: export JOBS = 4
+check-soak: all $(PEERS)  ## a laboratory with accidents for SECONDS=600, and cables that are pulled (as root)
+	$(run_tests) soak
+
 check-pure: $(LIB)  ## machines and parsers name no I/O, clock or allocation; every folder uses only those below it
 	$(if $(SANITIZE),$(error check-pure looks at what the sources name, so build it without SANITIZE))
 	$(run_tests) pure
@@ -167,7 +173,8 @@ help:  ## this list
 	@awk -F ': *[^#]*  ## ' '/^[a-z-]+:.*  ## / && !(" $(if $(FUZZERS),,fuzz) " ~ " " $$1 " ") \
 	    { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo bench check check-unit check-pure check-san check-crash install uninstall dist clean help FORCE
+.PHONY: all demo bench check check-unit check-soak check-crash check-pure check-san install uninstall dist clean help \
+    FORCE
 FORCE:
 
 -include $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(SHARED_SOURCES) $(PROGRAMS:%=cmd/%.c) $(UNIT_SOURCES) \

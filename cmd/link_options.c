@@ -92,12 +92,28 @@ static bool take_max_retries(struct link_options *o, const char *value)
     return parse_count(value, &o->config.max_retries) || refuse(o, "'%s' is no number", value);
 }
 
-static bool take_allow(struct link_options *o, const char *value)
+static bool take_networks(struct link_options *o, const char *value, struct allow *networks)
 {
     const char *wrong;
-    return allow_add(&o->config.allow, value, &wrong) ||
+    return allow_add(networks, value, &wrong) ||
            refuse(o, "'%.*s' is no network, as in 10.0.0.0/8 or 2001:db8::/32, or there are more than %d",
                   (int)strcspn(wrong, ","), wrong, ALLOW_MAX);
+}
+
+static bool take_allow(struct link_options *o, const char *value)
+{
+    return take_networks(o, value, &o->config.allow);
+}
+
+static bool take_proxy_protocol(struct link_options *o, const char *value)
+{
+    (void)value;
+    return o->config.proxy_protocol = true;
+}
+
+static bool take_proxy_from(struct link_options *o, const char *value)
+{
+    return take_networks(o, value, &o->config.proxy_from) && take_proxy_protocol(o, NULL);
 }
 
 static bool take_max_per_peer(struct link_options *o, const char *value)
@@ -266,6 +282,8 @@ static const struct {
     {"allow", LINK_ASTM | LINK_HL7 | LINK_RECEIVES, false, take_allow},
     {"max-connections-per-peer", LINK_ASTM | LINK_HL7 | LINK_RECEIVES, false, take_max_per_peer},
     {"replace", LINK_ASTM | LINK_HL7 | LINK_RECEIVES, true, take_replace},
+    {"proxy-protocol", LINK_ASTM | LINK_HL7 | LINK_RECEIVES, true, take_proxy_protocol},
+    {"proxy-from", LINK_ASTM | LINK_HL7 | LINK_RECEIVES, false, take_proxy_from},
     {"checksum", LINK_ASTM | LINK_RECEIVES, false, take_checksum},
     {"checksum", LINK_ASTM | LINK_SENDS, false, take_sent_checksum},
     {"frame-numbers", LINK_ASTM | LINK_RECEIVES, false, take_frame_numbers},

@@ -69,6 +69,12 @@ static struct links_entry *create(struct links *l, const char *name, const struc
     return e;
 }
 
+/* Whether its options go with its endpoint. Which socket fd: is shows when it is opened. */
+static bool goes_together(const struct links_entry *e)
+{
+    return !e->options.config.proxy_protocol || e->endpoint.kind == ENDPOINT_LISTEN || e->endpoint.kind == ENDPOINT_FD;
+}
+
 bool links_add(struct links *l, const char *name, const char *endpoint)
 {
     const char *why;
@@ -78,8 +84,9 @@ bool links_add(struct links *l, const char *name, const char *endpoint)
     if (!e)
         return false;
     append(&l->entries, e);
-    return endpoint_parse(endpoint, true, &e->endpoint, &why) ||
-           fail(l, STATUS_USAGE, "'%s' is no endpoint: %s", endpoint, why);
+    if (!endpoint_parse(endpoint, true, &e->endpoint, &why))
+        return fail(l, STATUS_USAGE, "'%s' is no endpoint: %s", endpoint, why);
+    return goes_together(e) || fail(l, STATUS_USAGE, "--proxy-protocol: '%s' does not listen", endpoint);
 }
 
 /* ---- the file ---- */
@@ -144,7 +151,9 @@ static bool fill(struct links *l, struct links_entry *e, const struct links_line
     e->options.config.name = e->text;
     if (!endpoint_parse(endpoint, true, &e->endpoint, &why))
         return fail(l, STATUS_LINKS_FILE, "%s: '%s' is no endpoint: %s", place, endpoint, why);
-    return take_options(l, e, line, place);
+    if (!take_options(l, e, line, place))
+        return false;
+    return goes_together(e) || fail(l, STATUS_LINKS_FILE, "%s: proxy-protocol: '%s' does not listen", place, endpoint);
 }
 
 /* Takes a line of the file into the list. */
@@ -244,7 +253,7 @@ struct link *link_open(struct hub *hub, const struct link_config *config, const 
                        struct hub_failure *failure)
 {
     *failure = (struct hub_failure){HUB_USAGE, ""};
-    if (is_stdout(endpoint->fd)) {
+    if (handover_prints(hub->handover) && is_stdout(endpoint->fd)) {
         snprintf(failure->why, sizeof failure->why, "%s is the link and stdout at once: records and answers would mix",
                  endpoint->text);
         return NULL;

@@ -4,6 +4,8 @@
 #include "base/option.h"
 #include "link/metrics.h"
 #include "link/notify.h"
+#include "link/target_exec.h"
+#include "link/target_sink.h"
 #include "status.h"
 
 #include <errno.h>
@@ -15,7 +17,24 @@
 
 enum { INHERITED_MAX = 1024 };
 
-enum { GET = 256, POSITIONAL, MAX_BUFFER, MAX_CONNECTIONS, DEDUP, LOG, METRICS, REJECTS, LINKS, PROTOCOL, STDOUT };
+enum { JOBS_MAX = 1024, WINDOW_MAX = 1 << 16 };
+
+enum {
+    GET = 256,
+    POSITIONAL,
+    MAX_BUFFER,
+    MAX_CONNECTIONS,
+    DEDUP,
+    LOG,
+    METRICS,
+    REJECTS,
+    LINKS,
+    PROTOCOL,
+    JOBS,
+    EXEC_TIMEOUT,
+    WINDOW,
+    KEEP_STDOUT,
+};
 
 /* Options of every listener, of those that receive ASTM, and of the one with a links file. */
 static const struct option options[] = {
@@ -24,8 +43,13 @@ static const struct option options[] = {
     {"name", required_argument, NULL, 'n'},
     {"count", required_argument, NULL, 'c'},
     {"journal", required_argument, NULL, 'j'},
-    {"stdout", no_argument, NULL, STDOUT},
     {"ready-fd", required_argument, NULL, 'R'},
+    {"exec", required_argument, NULL, 'x'},
+    {"jobs", required_argument, NULL, JOBS},
+    {"exec-timeout", required_argument, NULL, EXEC_TIMEOUT},
+    {"sink", required_argument, NULL, 's'},
+    {"window", required_argument, NULL, WINDOW},
+    {"stdout", no_argument, NULL, KEEP_STDOUT},
     {"max-buffer", required_argument, NULL, MAX_BUFFER},
     {"max-connections", required_argument, NULL, MAX_CONNECTIONS},
     {"dedup", required_argument, NULL, DEDUP},
@@ -55,6 +79,9 @@ void listener_init(struct listener *l, const char *name, const char *help, const
                      : protocol == &protocol_hl7 ? LINK_HL7
                                                  : LINK_ASTM | LINK_HL7,
         .dedup = 1000,
+        .jobs = 4,
+        .window = 64,
+        .exec_ms = 10000,
         .ready_fd = -1,
     };
     l->links.common = &l->common;
@@ -83,6 +110,29 @@ static bool option_number(struct listener *l, const char *option, uint64_t max, 
         return true;
     l->status =
         program_usage(&l->program, "%s: %s is too much; %llu is the most", option, optarg, (unsigned long long)max);
+    return false;
+}
+
+static bool option_number_from_1(struct listener *l, const char *option, uint64_t max, uint64_t *number)
+{
+    return option_from_1(&l->program, option, optarg, number, &l->status) && option_number(l, option, max, number);
+}
+
+static bool option_command(struct listener *l, const char *option, const char **command)
+{
+    *command = optarg;
+    if (optarg[strspn(optarg, " \t\n")])
+        return true;
+    l->status = program_usage(&l->program, "%s: '%s' is no command", option, optarg);
+    return false;
+}
+
+static bool option_exec_timeout(struct listener *l)
+{
+    if (parse_duration_ms(optarg, &l->exec_ms) && l->exec_ms)
+        return true;
+    l->status =
+        program_usage(&l->program, "--exec-timeout: '%s' is no time (seconds, or ms, s, m, h behind it)", optarg);
     return false;
 }
 
@@ -153,10 +203,20 @@ static bool take_option(struct listener *l, int option)
     case 'j':
         l->journal = optarg;
         return true;
-    case STDOUT:
-        return l->keep_stdout = true;
     case 'R':
         return option_ready_fd(p, optarg, &l->ready_fd, &l->status);
+    case 'x':
+        return option_command(l, "--exec", &l->exec);
+    case JOBS:
+        return option_number_from_1(l, "--jobs", JOBS_MAX, &l->jobs);
+    case EXEC_TIMEOUT:
+        return option_exec_timeout(l);
+    case 's':
+        return option_command(l, "--sink", &l->sink);
+    case WINDOW:
+        return option_number_from_1(l, "--window", WINDOW_MAX, &l->window);
+    case KEEP_STDOUT:
+        return l->keep_stdout = true;
     case MAX_BUFFER:
         return option_size(p, "--max-buffer", optarg, &hub->max_buffer, &l->status);
     case MAX_CONNECTIONS:
@@ -215,7 +275,7 @@ bool listener_options(struct listener *l, int argc, char **argv)
     int option, index;
     list_options(l, list);
     log_open(l->program.name, LOG_EVENT, false);
-    const char *letters = l->protocols == (LINK_ASTM | LINK_HL7) ? "o:n:c:j:R:f:qvhV" : "o:n:c:j:R:qvhV";
+    const char *letters = l->protocols == (LINK_ASTM | LINK_HL7) ? "o:n:c:R:j:x:s:f:qvhV" : "o:n:c:R:j:x:s:qvhV";
     while ((option = getopt_long(argc, argv, letters, list, &index)) != -1) {
         enum option_result result = program_option(&l->program, option, &l->status);
         bool fine = result == OPTION_TAKEN;
@@ -361,18 +421,34 @@ static void complain(struct listener *l)
         log_line(LOG_ERROR, "%s", l->links.wrong);
 }
 
-/* Messages go where the options say. */
-static bool add_targets(struct listener *l, struct handover *h)
+/* Where messages go besides stdout, or instead of it. False: exit with l->status. */
+static bool add_consumers(struct listener *l, struct handover *h)
 {
-    if (!l->journal)
-        return true;
-    enum journal_result result = target_journal_open(&l->to_journal, l->journal, &h->ledger);
-    if (result == JOURNAL_OK)
-        handover_add(h, &l->to_journal.base, l->keep_stdout);
-    else
+    static struct target_exec exec;
+    static struct target_sink sink;
+    if (l->exec && !target_exec_open(&exec, l->exec, l->jobs, l->exec_ms)) {
+        log_line(LOG_ERROR, "cannot begin: %s", strerror(errno));
+        l->status = STATUS_SYSTEM;
+        return false;
+    }
+    if (l->exec)
+        handover_add(h, &exec.base, l->keep_stdout);
+    if (l->sink)
+        target_sink_open(&sink, l->sink, l->window);
+    if (l->sink)
+        handover_add(h, &sink.base, l->keep_stdout);
+    return true;
+}
+
+static bool add_journal(struct listener *l, struct handover *h)
+{
+    enum journal_result result = l->journal ? target_journal_open(&l->to_journal, l->journal, &h->ledger) : JOURNAL_OK;
+    if (result != JOURNAL_OK)
         l->status = result == JOURNAL_LOCKED   ? STATUS_LATER
                     : result == JOURNAL_DENIED ? STATUS_NOT_PERMITTED
                                                : STATUS_CANNOT_CREATE;
+    else if (l->journal)
+        handover_add(h, &l->to_journal.base, l->keep_stdout);
     return result == JOURNAL_OK;
 }
 
@@ -387,7 +463,7 @@ static void listen_and_print(struct listener *l)
     handover_open(&handover, l->common.format, (uint32_t)l->dedup, l->count);
     handover.rejects = l->rejects;
     l->running = &hub;
-    if (!add_targets(l, &handover)) {
+    if (!add_journal(l, &handover) || !add_consumers(l, &handover)) {
         handover_close(&handover);
         return;
     }

@@ -19,10 +19,13 @@ struct listener {
     uint64_t count;   /* -c; 0: for ever */
     uint64_t dedup;
     const char *journal; /* -j, or NULL */
-    bool keep_stdout;    /* --stdout */
     struct target_journal to_journal;
     int ready_fd; /* -R; -1: none */
     const char *rejects;
+    const char *exec, *sink; /* -x, -s; NULL: none */
+    uint64_t jobs, window;
+    int64_t exec_ms;
+    bool keep_stdout; /* --stdout */
     struct hub *running;
     int status;
 };

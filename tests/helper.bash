@@ -1,7 +1,7 @@
 # What the bats files share: `load helper`. The programs of BUILD come first in PATH, the test peers after them.
 bats_require_minimum_version 1.5.0
 
-BUILD=$(cd "${BUILD:-$BATS_TEST_DIRNAME/../build}" && pwd)
+BUILD=$(cd "${BUILD:-${BASH_SOURCE[0]%/*}/../build}" && pwd)
 PATH=$BUILD/bin:$BUILD/tests/peer:$PATH
 if command -v ps >/dev/null; then # bats needs it to end a test
     export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-60}

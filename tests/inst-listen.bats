@@ -318,6 +318,48 @@ END
     [ ! -s "$DIR/err" ]
 }
 
+# interrupted PORT: begins a session there, and says no more.
+interrupted() {
+    dial "$1"
+    say "$ENQ"
+    hear "$ACK"
+    printf '\x021H|' >&"$WIRE"
+}
+
+@test "--timers is for every link, and timers= in the file for one: who is silent for too long may begin again" {
+    printf '%s\n' 'given astm 127.0.0.1:0' 'own astm 127.0.0.1:0 timers=reply=20\,receive=0.4' \
+        'slow auto 127.0.0.1:0 timers=receive=60' 'hl7 hl7 127.0.0.1:0' >"$LINKS"
+    start_listener inst-listen -f "$LINKS" --timers contention=30,receive=0.2,busy=5
+    local slow
+    interrupted "$(port 2)"
+    slow=$WIRE
+    interrupted "$(port 0)"
+    await_err 'given: .*no-reply the sender was silent for 0.2 s'
+    deliver given
+    hang_up
+    interrupted "$(port 1)"
+    await_err 'own: .*no-reply the sender was silent for 0.4 s'
+    deliver own
+    hang_up
+    dial "$(port 3)"
+    post hl7
+    hang_up
+    WIRE=$slow
+    frame 1 "$(message slow)" | tail -c +5 >&"$WIRE" # it goes on where it was
+    hear "$ACK"
+    say "$EOT"
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 4
+    none grep -q 'slow: .*no-reply' "$DIR/err"
+    refused 64 --timers --timers receive=0 0
+    refused 64 --timers --timers retry=1 0
+    refused 64 --timers --timers receive 0
+    wrong 1 'timers' 'lab astm 0 timers=receive=x'
+    wrong 1 'timers: it is not for hl7' 'lab hl7 0 timers=receive=1'
+}
+
 # ---- endpoints ----
 
 @test "-R names every endpoint in order, and each kind of them works" {
@@ -341,6 +383,38 @@ END
     all_different "$DIR/out"
     grep -q "\"link\":\"$dialled\"" "$DIR/out"
     [ ! -e "$DIR/socket" ]
+}
+
+@test "dial: reaches IPv4 and IPv6" {
+    local host hosts=(127.0.0.1)
+    [ ! -s /proc/net/if_inet6 ] || hosts+=('[::1]')
+    for host in "${hosts[@]}"; do
+        start_listener instsim hl7 -q -c 2 --profile chemistry "listen:$host:0"
+        start_listener inst-listen -c 2 --retry 0.1,1,1 "dial:$host:$PORT"
+        wait_listener
+        [ "$status" = 0 ]
+        [ "$(grep -c -F "\"peer\":\"$host:$PORT\"" "$DIR/out")" = 2 ]
+    done
+}
+
+@test "-R: a descriptor that cannot be written to is no error" {
+    inst-listen -c 1 -R 5 5>/dev/full "unix:$DIR/socket" >"$DIR/out" 2>"$DIR/err" </dev/null 3>&- &
+    LISTENER=$!
+    started+=("$LISTENER")
+    await test -S "$DIR/socket"
+    instsim hl7 -q --retry 0.1,1,1 --profile chemistry "unix:$DIR/socket"
+    wait_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 1
+}
+
+@test "the limit on descriptors is raised as far as it goes" {
+    start_listener bash -c 'ulimit -S -n 30; exec "$@"' - inst-listen --max-connections 200 127.0.0.1:0
+    [ "$(timeout 50 crowd -m "$PORT" 200)" = 200 ]
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 200
+    none grep -q -e descriptors -e 'Too many' "$DIR/err"
 }
 
 @test "sockets of a service manager are links with the names that it gives them" {
@@ -459,6 +533,26 @@ END
     [ "$used" -lt 200 ]
 }
 
+@test "a name is looked up again at every attempt, and each of its addresses is tried" {
+    local hosts
+    unshare -m true 2>/dev/null || skip "mount namespaces are not permitted here"
+    start_listener instsim hl7 -q --profile chemistry -c 2 --attempts 100 listen:127.0.0.1:0
+    hosts=$DIR/hosts
+    echo '127.0.0.2 analyzer' >"$hosts" # nobody is there
+    # shellcheck disable=SC2016 # for the shell that is started
+    start_listener unshare -m --propagation private sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$hosts" \
+        inst-listen --retry 0.1,1,1 -n far "dial:analyzer:$PORT"
+    await_err 'far: .*refused; retrying in 0.1 s (attempt 3)'
+    none grep -q connected "$DIR/err"
+    echo '# it has moved, and has no address' >"$hosts"
+    await_err 'far: .*unknown; retrying'
+    printf '%s\n' '127.0.0.3 analyzer' '127.0.0.2 analyzer' '127.0.0.1 analyzer' >"$hosts"
+    await has_lines 2 '"type":"message"' "$DIR/out"
+    grep -q 'far: 127.0.0.1:[0-9]*: connected' "$DIR/err"
+    stop_listener
+    [ "$status" = 0 ]
+}
+
 @test "who does not answer a dial is given --connect-timeout, and others are not kept waiting" {
     inherit -1 sleep 60 2>"$DIR/port" 3>&- &
     started+=($!)
@@ -497,6 +591,17 @@ END
     stop_listener
     [ "$status" = 0 ]
     count_lines "$DIR/out" 1
+}
+
+@test "a dialled peer that falls silent is left after --idle-timeout, to be dialled again" {
+    inherit -1 sleep 60 2>"$DIR/port" 3>&- & # it takes connections, and nobody is behind them
+    started+=($!)
+    await test -s "$DIR/port"
+    start_listener inst-listen --idle-timeout 0.1 -n far "dial:127.0.0.1:$(<"$DIR/port")"
+    await_err 'far: .*idle for too long'
+    await_err 'far: the connection is gone; retrying in .* (attempt 2)'
+    stop_listener
+    [ "$status" = 0 ]
 }
 
 # ---- serial lines ----
@@ -886,6 +991,18 @@ END
     none grep -q 'b: .*idle' "$DIR/err"
 }
 
+@test "2 000 connections at once, ASTM and HL7: each sends a message and is answered, and none is lost" {
+    [ "$(ulimit -H -n)" = unlimited ] || [ "$(ulimit -H -n)" -ge 2100 ] || skip "not so many descriptors are allowed"
+    start_listener inst-listen -q --max-connections 2000 127.0.0.1:0
+    [ "$(timeout 50 crowd -m "$PORT" 2000)" = 2000 ]
+    stop_listener
+    [ "$status" = 0 ]
+    [ ! -s "$DIR/err" ]
+    count_lines "$DIR/out" 2000
+    [ "$(grep -o '"control_id":"[0-9]*"' "$DIR/out" | sort -u | wc -l)" = 2000 ]
+    [ "$(grep -c '"protocol":"astm"' "$DIR/out")" = 1000 ]
+}
+
 # ---- SIGHUP ----
 
 # reload: sends SIGHUP and waits until the file is read again.
@@ -1121,8 +1238,9 @@ metric() {
     [ "$(find "$DIR" -name 'metrics*' | wc -l)" = 1 ]
 }
 
-@test "--metrics: whoever reads the file finds it whole; where it cannot be written that is told, and links go on" {
+@test "--metrics: the file is whole, and new once a second at most; where it cannot be written that is told, links go on" {
     local reads=0 sizes
+    SECONDS=0
     start_listener inst-listen -q --metrics "$DIR/metrics" 127.0.0.1:0
     instsim hl7 -q -c 3000 --profile chemistry "127.0.0.1:$PORT" 3>&- &
     started+=($!)
@@ -1132,7 +1250,9 @@ metric() {
         sizes=$(grep -c '^instlink_' "$DIR/metrics")
         [ "$sizes" -ge 20 ]
         tail -n 1 "$DIR/metrics" | grep -q -E '( [0-9.]+|handed over\.|gauge)$'
+        stat -c '%i %y' "$DIR/metrics" >>"$DIR/states"
     done
+    [ "$(sort -u "$DIR/states" | wc -l)" -le $((SECONDS + 2)) ]
     kill "${started[-1]}" 2>/dev/null || :
     stop_listener
     [ "$status" = 0 ]

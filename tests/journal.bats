@@ -108,7 +108,7 @@ one_line_a_message() {
     [ "$status" = 0 ]
     [ ! -s "$DIR/out" ]
     [ "$(stat -c %a "$J")" = 600 ]
-    grep -q '"digest":"[0-9a-f]\{32\}","key":"[0-9a-f]\{32\}"' "$J"
+    grep -q '"key":"[0-9a-f]\{32\}",.*"digest":"[0-9a-f]\{32\}"' "$J"
     [ "$(tail -n 1 "$J" | cut -c 1-17)" = '{"type":"window",' ]
 }
 

@@ -169,9 +169,11 @@ static bool write_note(struct bytes *out, const char *note)
 static bool write_notes(struct astm_view *v, struct bytes *out)
 {
     const struct message *m = &v->message;
+    char digest[33];
+    digest_hex(v->digest, digest);
     bool fine = v->charset->kind == CHARSET_UTF8 || json_member(out, "charset", charset_name(v->charset));
-    fine = fine && envelope_write_digest(out, v->envelope, v->digest) &&
-           bytes_puts(out, m->complete ? ",\"complete\":true" : ",\"complete\":false") &&
+    fine = fine && bytes_puts(out, ",\"digest\":\"") && bytes_append(out, digest, 32) &&
+           bytes_puts(out, m->complete ? "\",\"complete\":true" : "\",\"complete\":false") &&
            bytes_puts(out, ",\"notes\":[");
     for (size_t i = 0; i < m->notes_len && fine; i += strlen(m->notes + i) + 1)
         fine = write_note(out, m->notes + i);

@@ -36,6 +36,14 @@ size_t scan_line_end_plain(const unsigned char *p, size_t n)
     return i;
 }
 
+size_t scan_json_special_plain(const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\')
+        i++;
+    return i;
+}
+
 /* From `from` on, with `found` of them known. */
 static size_t each(const unsigned char *p, size_t from, size_t n, unsigned char c, size_t *at, size_t found,
                    size_t most)
@@ -94,6 +102,13 @@ static inline __m128i line_ends(__m128i x)
     return _mm_or_si128(equal(x, '\r'), equal(x, '\n'));
 }
 
+/* Bytes above 7F are negative numbers here. */
+static inline __m128i json_specials(__m128i x)
+{
+    __m128i marks = _mm_or_si128(equal(x, '"'), equal(x, '\\'));
+    return _mm_or_si128(marks, _mm_cmplt_epi8(x, _mm_set1_epi8(0x20)));
+}
+
 /* The first of at least 16 bytes that `hits` tells. The last vector may overlap the one before it. */
 static inline size_t first(__m128i (*hits)(__m128i), const unsigned char *p, size_t n)
 {
@@ -120,6 +135,32 @@ size_t scan_link_control(const unsigned char *p, size_t n)
 size_t scan_line_end(const unsigned char *p, size_t n)
 {
     return n < 16 ? scan_line_end_plain(p, n) : first(line_ends, p, n);
+}
+
+/* How many bytes, in blocks of 64, have none: a text may be long, as other things that are looked for here are not. */
+static size_t blocks_without_json_special(const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+    for (; n - i >= 64; i += 64) {
+        __m128i low = _mm_or_si128(json_specials(load(p + i)), json_specials(load(p + i + 16)));
+        __m128i high = _mm_or_si128(json_specials(load(p + i + 32)), json_specials(load(p + i + 48)));
+        if (_mm_movemask_epi8(_mm_or_si128(low, high)))
+            break;
+    }
+    return i;
+}
+
+size_t scan_json_special(const unsigned char *p, size_t n)
+{
+    if (n < 16)
+        return scan_json_special_plain(p, n);
+    unsigned mask = (unsigned)_mm_movemask_epi8(json_specials(load(p)));
+    if (mask)
+        return (unsigned)__builtin_ctz(mask);
+    size_t at = 16 + blocks_without_json_special(p + 16, n - 16);
+    if (n - at < 16)
+        at = n - 16;
+    return at + first(json_specials, p + at, n - at);
 }
 
 size_t scan_each(const unsigned char *p, size_t n, unsigned char c, size_t *at, size_t most)
@@ -172,6 +213,11 @@ size_t scan_link_control(const unsigned char *p, size_t n)
 size_t scan_line_end(const unsigned char *p, size_t n)
 {
     return scan_line_end_plain(p, n);
+}
+
+size_t scan_json_special(const unsigned char *p, size_t n)
+{
+    return scan_json_special_plain(p, n);
 }
 
 unsigned char scan_sum(const unsigned char *p, size_t n)

@@ -15,6 +15,10 @@ size_t scan_link_control(const unsigned char *p, size_t n);
 /* The first CR or LF. */
 size_t scan_line_end(const unsigned char *p, size_t n);
 
+/* The first byte in a JSON string that is more than itself: a control character, quotation mark or backslash, or one
+ * above 7F. */
+size_t scan_json_special(const unsigned char *p, size_t n);
+
 /* Where the byte c stands: the first `most` places, in order. Returns how many there are. */
 size_t scan_each(const unsigned char *p, size_t n, unsigned char c, size_t *at, size_t most);
 
@@ -25,6 +29,7 @@ unsigned char scan_sum(const unsigned char *p, size_t n);
 size_t scan_frame_control_plain(const unsigned char *p, size_t n);
 size_t scan_link_control_plain(const unsigned char *p, size_t n);
 size_t scan_line_end_plain(const unsigned char *p, size_t n);
+size_t scan_json_special_plain(const unsigned char *p, size_t n);
 size_t scan_each_plain(const unsigned char *p, size_t n, unsigned char c, size_t *at, size_t most);
 unsigned char scan_sum_plain(const unsigned char *p, size_t n);
 

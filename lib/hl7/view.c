@@ -1,5 +1,6 @@
 #include "hl7/view.h"
 
+#include "base/digest.h"
 #include "base/scan.h"
 #include "out/json.h"
 #include "out/seek.h"
@@ -161,9 +162,11 @@ static bool write_note(struct bytes *out, const char *note)
 static bool write_notes(struct hl7_view *v, struct bytes *out)
 {
     const struct hl7_message *m = &v->message;
-    bool fine = json_member(out, "charset", v->charset.name) &&
-                envelope_write_digest(out, v->envelope, hl7_header_digest(&v->message.header)) &&
-                bytes_puts(out, m->complete ? ",\"complete\":true" : ",\"complete\":false");
+    char digest[33];
+    digest_hex(hl7_header_digest(&v->message.header), digest);
+    bool fine = json_member(out, "charset", v->charset.name) && bytes_puts(out, ",\"digest\":\"") &&
+                bytes_append(out, digest, 32) &&
+                bytes_puts(out, m->complete ? "\",\"complete\":true" : "\",\"complete\":false");
     if (v->config->positional)
         fine = fine && bytes_puts(out, ",\"positional\":true");
     fine = fine && bytes_puts(out, ",\"notes\":[");

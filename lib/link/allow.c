@@ -8,6 +8,11 @@
 
 static const unsigned char mapped[12] = {[10] = 0xFF, [11] = 0xFF};
 
+const struct allow allow_loopback = {
+    .networks = {{{[10] = 0xFF, [11] = 0xFF, [12] = 127}, 104}, {{[15] = 1}, 128}},
+    .n = 2,
+};
+
 static bool parse_address(const char *text, unsigned char bytes[16], unsigned *bits)
 {
     *bits = 128;

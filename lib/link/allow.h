@@ -14,6 +14,9 @@ struct allow {
     size_t n; /* none: everybody may */
 };
 
+/* 127.0.0.0/8 and ::1. */
+extern const struct allow allow_loopback;
+
 /* Adds the networks of a list with commas, or one. False: *wrong points at the one that is none, or one too many. */
 bool allow_add(struct allow *allow, const char *text, const char **wrong);
 

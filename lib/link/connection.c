@@ -92,6 +92,9 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
     short_ident_next(&c->hub->control_ids, wall, stamp->id);
 }
 
+static const struct machine_observer observer = {NULL, on_notice, on_acknowledged, on_stamp},
+                                     wire_observer = {on_wire, on_notice, on_acknowledged, on_stamp};
+
 /* ---- messages ---- */
 
 /* How many bytes more may be held. */
@@ -454,9 +457,8 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
     c->active = now;
     snprintf(c->peer, sizeof c->peer, "%s", peer);
     bool wire = c->link->config->wire || log_wants(LOG_WIRE);
-    struct machine_observer observer = {c,        wire ? on_wire : NULL, on_notice, on_acknowledged,
-                                        on_stamp, &c->hub->spares};
-    machine_init(&c->machine, c->link->config, &observer, hub->seed++);
+    struct machine_owner owner = {wire ? &wire_observer : &observer, c, &hub->spares};
+    machine_init(&c->machine, c->link->config, &owner, hub->seed++);
     if (!c->line)
         endpoint_tune(fd, port->endpoint.kind == ENDPOINT_FD);
     c->link->connections++;
@@ -469,6 +471,13 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
     return c;
 }
 
+/* What a consumer gave back for a message goes out as one of our own. */
+static void connection_reply(struct connection *c, const struct reply *reply, int64_t now)
+{
+    if (!connection_send(c, reply->text, reply->len, now))
+        tell(c, LOG_ERROR, "reply", "a reply of %zu bytes cannot be sent now: left out", reply->len);
+}
+
 void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict,
                         const struct reply *reply, int64_t now)
 {
@@ -477,6 +486,8 @@ void connection_verdict(struct connection *c, const struct handover_party *party
         protocol_of(c)->settle(&c->machine, now);
     else
         answer(c, party->ticket, verdict, reply, now);
+    if (verdict == VERDICT_ACCEPT && reply && reply->text && !protocol_of(c)->answers_each)
+        connection_reply(c, reply, now);
     advance(c, now);
 }
 

@@ -1,5 +1,6 @@
 #include "link/handover.h"
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "link/endpoint.h"
 
@@ -57,12 +58,18 @@ void handover_open(struct handover *h, enum view_format format, uint32_t dedup, 
 
 void handover_add(struct handover *h, struct target *target, bool keep_stdout)
 {
-    unsigned only = 1u << TARGET_STDOUT;
-    if (!keep_stdout && h->wanted == only)
-        h->wanted = 0;
+    if (!keep_stdout && handover_prints(h)) {
+        h->wanted &= ~(1u << TARGET_STDOUT);
+        target_stdout_leave(&h->out);
+    }
     target->handover = h;
     h->targets[target->kind->order] = target;
     h->wanted |= 1u << target->kind->order;
+}
+
+bool handover_prints(const struct handover *h)
+{
+    return h->wanted & 1u << TARGET_STDOUT;
 }
 
 /* The lowest of these targets. */
@@ -214,12 +221,14 @@ static void count(const struct job *job)
 static void remember(struct handover *h, const struct job *job, enum verdict verdict, const struct reply *reply)
 {
     unsigned had = h->wanted & ~job->lacks;
+    struct bytes kept = {0};
     if (verdict == VERDICT_ACCEPT && (h->ledger.window || job->party.protocol->tells_acknowledged)) {
-        struct bytes kept = {0};
         if (reply && reply->text && bytes_append(&kept, reply->text, reply->len))
             ledger_keep_reply(&h->ledger, job->entry, &kept);
         ledger_accept(&h->ledger, job->entry);
     } else if (verdict != VERDICT_ACCEPT && had && h->ledger.window) {
+        if (job->reply.len && bytes_append(&kept, job->reply.data, job->reply.len))
+            ledger_keep_reply(&h->ledger, job->entry, &kept);
         ledger_refuse(&h->ledger, job->entry, had);
     } else {
         ledger_forget(&h->ledger, job->entry);
@@ -421,6 +430,10 @@ static bool create_job(struct handover *h, const struct handover_party *party, u
     job->lacks = lacks;
     job->records = m->records;
     job->wall_us = h->wall_us;
+    if (lacks != h->wanted) { /* what those gave back that have it */
+        ledger_take_reply(&h->ledger, entry, &job->reply);
+        h->held += job->reply.cap;
+    }
     if (!takes_in_place(h, job, m, envelope)) {
         if ((!party->owed && m->len > h->room) || !keep(h, job, m, envelope)) {
             release(h, job);
@@ -451,13 +464,16 @@ static void enter(struct handover *h, uint32_t entry, bool query, const struct h
 static enum verdict offer_anew(struct handover *h, const struct handover_party *party, uint32_t entry, unsigned lacks,
                                const struct message *m, const unsigned char *key, const char *peer, int64_t now)
 {
-    char id[27];
+    char id[27], digits[33];
+    bool keyed = key && h->wanted & STORES;
+    if (keyed)
+        digest_hex(key, digits);
     ident_next(&h->ident, h->wall_us, id);
     struct envelope envelope = {.id = id,
                                 .link = party->link->config->name,
                                 .peer = peer,
                                 .received = time_iso_text(&h->received, h->wall_us),
-                                .key = h->wanted & STORES ? key : NULL};
+                                .key = keyed ? digits : NULL};
     if (create_job(h, party, entry, lacks, m, &envelope, now))
         return VERDICT_WAIT;
     log_line(LOG_ERROR, "%s: %s: no memory for a message of %zu bytes (--max-buffer)", envelope.link, peer, m->len);
@@ -547,6 +563,8 @@ void handover_wire(struct handover *h, const struct link *link, const struct pro
 {
     char received[28];
     struct bytes line = {0};
+    if (!handover_prints(h))
+        return;
     time_iso_us(clock_wall_us(), received);
     struct envelope envelope = {.link = link->config->name, .peer = peer, .received = received};
     if (protocol->wire_line(&line, wire, &envelope))
@@ -585,8 +603,7 @@ void handover_pump(struct handover *h, int64_t now)
         struct target *t = h->targets[i];
         if (!t)
             continue;
-        if (!h->frozen)
-            t->kind->pump(t, now);
+        t->kind->pump(t, now);
         h->pieces += t->kind->held(t);
     }
     if (h->failed)
@@ -610,6 +627,14 @@ bool handover_idle(const struct handover *h)
         if (h->targets[i] && (h->targets[i]->first || !h->targets[i]->kind->idle(h->targets[i])))
             return false;
     return !h->again;
+}
+
+bool handover_over(const struct handover *h)
+{
+    for (unsigned i = 0; i < TARGETS; i++)
+        if (h->targets[i] && h->targets[i]->kind->over && !h->targets[i]->kind->over(h->targets[i]))
+            return false;
+    return h->frozen;
 }
 
 bool handover_complete(const struct handover *h)

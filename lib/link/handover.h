@@ -55,6 +55,9 @@ void handover_open(struct handover *h, enum view_format format, uint32_t dedup, 
 /* Messages go to this target, which must outlive the hand-over; and no more to stdout, unless keep_stdout. */
 void handover_add(struct handover *h, struct target *target, bool keep_stdout);
 
+/* Whether messages go to stdout. */
+bool handover_prints(const struct handover *h);
+
 /* Offers a message. peer is copied where needed. VERDICT_WAIT: the verdict comes later through `verdict`. For
  * VERDICT_ACCEPT, a repeat's, *reply is what a consumer gave back the first time, valid until the next call. */
 enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct message *message,
@@ -74,7 +77,7 @@ void handover_orphan(struct handover *h, uint64_t connection);
 /* How many messages are owed to connections that are gone, of that link and that peer, whatever its port. */
 unsigned handover_orphans(const struct handover *h, const char *link, const char *peer);
 
-/* Writes a wire event (-o frame). */
+/* Writes a wire event (-o frame), where messages go to stdout. */
 void handover_wire(struct handover *h, const struct link *link, const struct protocol *protocol,
                    const struct machine_wire *wire, const char *peer);
 
@@ -95,6 +98,9 @@ void handover_freeze(struct handover *h, int64_t now);
 
 /* Whether all that was offered has been decided. */
 bool handover_idle(const struct handover *h);
+
+/* Whether it is frozen, and nothing is at work in any target any more; that has to come of itself. */
+bool handover_over(const struct handover *h);
 
 /* Whether -c's count is reached. */
 bool handover_complete(const struct handover *h);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "link/child.h"
 #include "link/connection.h"
 #include "link/metrics.h"
 #include "link/notify.h"
@@ -76,6 +77,8 @@ void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now)
 static void on_signal(void *context, int signal, int64_t now)
 {
     struct hub *hub = context;
+    if (signal == SIGCHLD)
+        return; /* targets look after their children at the end of each turn */
     if (signal == SIGUSR1) {
         metrics_print(hub->links);
         return;
@@ -102,10 +105,14 @@ static void close_connections(struct hub *hub, bool all, int64_t now)
             connection_close(hub->slots[i], now);
 }
 
-/* Whether nothing keeps a hub that is being stopped. */
-static bool finished(const struct hub *hub)
+/* Whether nothing keeps a hub that is being stopped. Once all is decided, commands that are at work are ended. */
+static bool finished(const struct hub *hub, int64_t now)
 {
-    return !hub->connections && (hub->handover->frozen || handover_idle(hub->handover));
+    struct handover *h = hub->handover;
+    bool alone = !hub->connections || now >= hub->stop_by + CLOSE_MS;
+    if (alone && handover_idle(h))
+        handover_freeze(h, now);
+    return alone && handover_over(h);
 }
 
 static void end(struct hub *hub)
@@ -153,7 +160,7 @@ static void check_stop(struct hub *hub, int64_t now)
     if (now >= hub->stop_by)
         handover_freeze(h, now);
     close_connections(hub, over || now >= hub->stop_by, now);
-    if (finished(hub) || now >= hub->stop_by + (hub->connections ? CLOSE_MS : 0))
+    if (finished(hub, now))
         end(hub);
 }
 
@@ -272,6 +279,13 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* When something that is being closed has had its time: patience until `by`, and until all are gone behind that. */
+static int64_t closing_due(int64_t by)
+{
+    int64_t now = clock_ms();
+    return now < by ? by : now < by + CLOSE_MS ? by + CLOSE_MS : INT64_MAX;
+}
+
 static int64_t before_poll(void *context)
 {
     const struct hub *hub = context;
@@ -279,9 +293,9 @@ static int64_t before_poll(void *context)
     if (hub->watchdog_ms)
         due = earlier(due, hub->watchdog_at);
     if (hub->gone)
-        due = earlier(due, clock_ms() < hub->gone_by ? hub->gone_by : hub->gone_by + CLOSE_MS);
+        due = earlier(due, closing_due(hub->gone_by));
     if (hub->stopping)
-        due = earlier(due, clock_ms() < hub->stop_by ? hub->stop_by : hub->stop_by + CLOSE_MS);
+        due = earlier(due, closing_due(hub->stop_by));
     return due;
 }
 
@@ -294,6 +308,7 @@ static void fit_descriptors(struct hub *hub)
     hub->max_connections = hub->config->max_connections;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
+    child_keep_limit(&limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= hub->max_connections + SPARE)
@@ -337,7 +352,7 @@ bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub
     fit_descriptors(hub);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    return loop_catch(SIGTERM) && loop_catch(SIGINT) && loop_catch(SIGUSR1) &&
+    return loop_catch(SIGTERM) && loop_catch(SIGINT) && loop_catch(SIGUSR1) && loop_catch(SIGCHLD) &&
            (is_ignored(SIGHUP) || loop_catch(SIGHUP));
 }
 

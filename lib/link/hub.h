@@ -54,6 +54,7 @@ struct hub {
     int64_t watchdog_ms, watchdog_at; /* 0: nobody watches */
     struct connection **slots;        /* by number; NULL: free */
     size_t slots_n, connections;
+    size_t prefaces;        /* accepted, and no connections yet: their PROXY header is waited for */
     size_t max_connections; /* the configuration's, or what the limit on descriptors leaves of it */
     uint64_t generation;
     size_t held; /* bytes held by connections */

@@ -143,13 +143,22 @@ static bool sync_data(int fd)
     return result == 0;
 }
 
+static bool cut(int fd, off_t size)
+{
+    int result;
+    do
+        result = ftruncate(fd, size);
+    while (result != 0 && errno == EINTR);
+    return result == 0;
+}
+
 /* Cuts off what a failed batch left, if it is still the end of the file. */
 static bool cut_back(struct journal *j)
 {
     struct stat status;
     if (j->cut_from == j->cut_to)
         return true;
-    if (fstat(j->fd, &status) != 0 || (status.st_size == j->cut_to && ftruncate(j->fd, j->cut_from) != 0))
+    if (fstat(j->fd, &status) != 0 || (status.st_size == j->cut_to && !cut(j->fd, j->cut_from)))
         return false;
     j->cut_from = j->cut_to = 0;
     return true;
@@ -165,15 +174,15 @@ static bool line_ended(const struct journal *j, off_t size, bool *ended)
     return true;
 }
 
-/* Appends the lines and syncs them; *at is where they began. */
-static bool put(struct journal *j, const struct bytes *lines, off_t at)
+/* Appends the batch at `at`, where the file ends, and syncs it. */
+static bool put(struct journal *j, off_t at)
 {
     off_t written = 0;
     bool ended;
     if (!line_ended(j, at, &ended))
         return false;
     if ((ended || write_all(j->fd, (const unsigned char *)"\n", 1, &written)) &&
-        write_all(j->fd, lines->data, lines->len, &written) && sync_data(j->fd)) {
+        write_all(j->fd, j->batch.data, j->batch.len, &written) && sync_data(j->fd)) {
         j->size = at + written;
         return true;
     }
@@ -192,15 +201,14 @@ static enum journal_result gone(struct journal *j)
 
 enum journal_result journal_commit(struct journal *j)
 {
-    struct stat before, after;
+    struct stat file;
     if (!j->batch.len)
         return JOURNAL_OK;
-    if (fstat(j->fd, &before) == 0 && !before.st_nlink)
+    if (fstat(j->fd, &file) == 0 && !file.st_nlink)
         return gone(j);
-    if (!cut_back(j) || fstat(j->fd, &before) != 0 || !put(j, &j->batch, before.st_size) || fstat(j->fd, &after) != 0) {
+    if (!cut_back(j) || fstat(j->fd, &file) != 0 || !put(j, file.st_size) || fstat(j->fd, &file) != 0)
         return fail(j, JOURNAL_FAILED, errno, NULL);
-    }
-    if (!after.st_nlink)
+    if (!file.st_nlink)
         return gone(j);
     journal_drop(j);
     return JOURNAL_OK;
@@ -253,7 +261,11 @@ static bool sync_folder(const char *path)
     free(name);
     if (folder < 0)
         return false;
-    bool fine = fsync(folder) == 0 || errno == EINVAL; /* some file systems know of no such thing */
+    int result;
+    do
+        result = fsync(folder);
+    while (result != 0 && errno == EINTR);
+    bool fine = result == 0 || errno == EINVAL; /* some file systems know of no such thing */
     int error = errno;
     close(folder);
     errno = error;
@@ -320,7 +332,8 @@ static enum journal_result open_locked(struct journal *j)
         if (result == JOURNAL_OK)
             result = lock(j);
         if (result == JOURNAL_OK && is_current(j)) {
-            if (!sync_folder(j->path) && created) /* of an old one it may be that we must not */
+            /* the folder of an old one may be closed to us */
+            if (!sync_folder(j->path) && (created || errno != EACCES))
                 return fail_errno(j);
             return JOURNAL_OK;
         }
@@ -355,7 +368,7 @@ static bool mend(struct journal *j, struct walk *w, off_t size)
         return true;
     if (!is_ours(j->fd, begin, size, &ours))
         return false;
-    if (ours ? ftruncate(j->fd, begin) != 0 : !write_all(j->fd, (const unsigned char *)"\n", 1, &written))
+    if (ours ? !cut(j->fd, begin) : !write_all(j->fd, (const unsigned char *)"\n", 1, &written))
         return false;
     j->cut = ours ? (uint64_t)(size - begin) : 0;
     j->ended = !ours;

@@ -48,7 +48,7 @@ struct journal {
     int error;        /* errno of the last failure, or what comes nearest to it */
     char why[JOURNAL_WHY]; /* the last failure, for people: the path and what is wrong, without LF */
     /* Private. */
-    off_t size;             /* the file, when it was known to end with LF; -1: not known */
+    off_t size;             /* bytes of the file when it was last known to end with LF, or to be empty */
     off_t cut_from, cut_to; /* what a failed batch left between them is to be cut off; the same: nothing */
 };
 

@@ -134,6 +134,14 @@ void ledger_keep_reply(struct ledger *l, uint32_t entry, struct bytes *reply)
     *reply = (struct bytes){0};
 }
 
+void ledger_take_reply(struct ledger *l, uint32_t entry, struct bytes *reply)
+{
+    struct ledger_entry *e = &l->entries[entry];
+    *reply = e->reply;
+    l->replies -= reply->cap;
+    e->reply = (struct bytes){0};
+}
+
 void ledger_refuse(struct ledger *l, uint32_t entry, unsigned had)
 {
     l->entries[entry].had = had;

@@ -19,7 +19,7 @@ struct ledger_entry {
     bool used, accepted;
     bool decided;       /* it is in the window: accepted, or refused when some targets had it */
     unsigned had;       /* refused: the targets that have it, bits by enum target_order */
-    struct bytes reply; /* accepted: what a consumer gave back */
+    struct bytes reply; /* what a consumer gave back */
     bool query;         /* it is known only until its acknowledgement is sent */
 };
 
@@ -50,6 +50,9 @@ void ledger_accept(struct ledger *ledger, uint32_t entry);
 
 /* Keeps what a consumer gave back for it, whose storage it takes; it is released where there is too much of it. */
 void ledger_keep_reply(struct ledger *ledger, uint32_t entry, struct bytes *reply);
+
+/* Gives back what was kept, if anything was. */
+void ledger_take_reply(struct ledger *ledger, uint32_t entry, struct bytes *reply);
 
 /* It was refused, but these targets have it: when it comes again only the others get it. */
 void ledger_refuse(struct ledger *ledger, uint32_t entry, unsigned had);

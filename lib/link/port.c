@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "link/connection.h"
+#include "link/preface.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,11 +59,14 @@ static bool refuse_for_now(struct port *p, int error, int64_t now)
     return false;
 }
 
-static void refuse(struct port *p, const char *peer, const char *reason, const char *why)
+void port_refuse(struct port *p, int fd, const struct address *address, const char *reason, const char *why)
 {
+    char peer[64];
+    address_text(address, peer, sizeof peer);
     const struct log_event event = {"refused", p->link->config->name, peer, reason, {{0}}};
     p->link->counters.refused_connections++;
     log_event(LOG_ERROR, &event, "refused a connection from %s: %s", peer, why);
+    close(fd);
 }
 
 /* Counts the connections of the link that come from the same host, and retires them where they are to be replaced. */
@@ -81,26 +85,44 @@ static size_t same_peer(struct port *p, const char *peer, int64_t now)
     return p->link->config->replace ? 0 : n;
 }
 
-static void take_connection(struct port *p, int fd, const struct address *address, int64_t now)
+/* Whether one connection more would be too many; it is refused then. */
+static bool is_full(struct port *p, int fd, const struct address *address)
+{
+    char why[96];
+    size_t n = p->hub->connections + p->hub->prefaces;
+    if (n < p->hub->max_connections)
+        return false;
+    snprintf(why, sizeof why, "there are %zu already (--max-connections)", n);
+    port_refuse(p, fd, address, "max-connections", why);
+    return true;
+}
+
+void port_admit(struct port *p, int fd, const struct address *address, int64_t now)
 {
     char peer[64], why[96];
     const struct link_config *config = p->link->config;
-    struct hub *hub = p->hub;
     address_text(address, peer, sizeof peer);
     if (!allow_peer(&config->allow, address)) {
-        refuse(p, peer, "allow", "it is not allowed (--allow)");
-    } else if (hub->connections >= hub->max_connections) {
-        snprintf(why, sizeof why, "there are %zu already (--max-connections)", hub->connections);
-        refuse(p, peer, "max-connections", why);
+        port_refuse(p, fd, address, "allow", "it is not allowed (--allow)");
+    } else if (is_full(p, fd, address)) {
+        return;
     } else if ((config->max_per_peer || config->replace) &&
                same_peer(p, peer, now) >= (config->max_per_peer ? config->max_per_peer : SIZE_MAX)) {
         snprintf(why, sizeof why, "there are %zu from there (--max-connections-per-peer)", config->max_per_peer);
-        refuse(p, peer, "max-connections-per-peer", why);
+        port_refuse(p, fd, address, "max-connections-per-peer", why);
     } else {
-        connection_open(hub, p, fd, peer, now);
-        return;
+        connection_open(p->hub, p, fd, peer, now);
     }
-    close(fd);
+}
+
+/* A balancer's connection: whose it is stands in the header that it begins with. */
+static void await_header(struct port *p, int fd, const struct address *address, int64_t now)
+{
+    const struct allow *from = &p->link->config->proxy_from;
+    if (!allow_peer(from->n ? from : &allow_loopback, address))
+        port_refuse(p, fd, address, "proxy-from", "it is no balancer that is known here (--proxy-from)");
+    else if (!is_full(p, fd, address))
+        preface_open(p, fd, address, now);
 }
 
 static void accept_some(struct port *p, int64_t now)
@@ -108,8 +130,10 @@ static void accept_some(struct port *p, int64_t now)
     for (int i = 0; i < ACCEPT_AT_ONCE && p->state == PORT_LISTENING; i++) {
         struct address peer = {.len = sizeof peer.storage};
         int fd = accept(p->source.fd, (struct sockaddr *)&peer.storage, &peer.len);
-        if (fd >= 0)
-            take_connection(p, fd, &peer, now);
+        if (fd >= 0 && p->link->config->proxy_protocol)
+            await_header(p, fd, &peer, now);
+        else if (fd >= 0)
+            port_admit(p, fd, &peer, now);
         else if (!refuse_for_now(p, errno, now))
             return;
     }
@@ -425,6 +449,10 @@ static bool inherit(struct port *p, struct hub_failure *failure)
     }
     if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.len) != 0)
         return fail(p, HUB_USAGE, "neither listening nor connected", failure);
+    if (p->link->config->proxy_protocol) {
+        errno = EISCONN;
+        return fail(p, HUB_USAGE, "--proxy-protocol is for sockets that listen", failure);
+    }
     p->state = PORT_UP;
     address_text(&peer, text, sizeof text);
     return connection_open(p->hub, p, fd, text, clock_ms()) != NULL;
@@ -440,6 +468,7 @@ void port_close(struct port *p)
 {
     if (p->state == PORT_LISTENING || p->state == PORT_FULL)
         remove_file(p);
+    preface_close_all(p);
     leave(p);
     p->state = p->state == PORT_UP ? PORT_UP : PORT_CLOSED;
 }

@@ -23,6 +23,7 @@ struct port {
     struct port *next;
     struct endpoint endpoint;
     struct link *link;
+    struct preface *prefaces; /* connections whose PROXY header is waited for */
     enum port_state state;
     bool given_up;           /* it was dialled in vain for as often as it may be */
     int64_t due;             /* of the state's end, ms */
@@ -52,6 +53,12 @@ struct port *port_inherit(struct hub *hub, const struct endpoint *endpoint, stru
                           struct hub_failure *failure);
 
 bool port_dials(const struct port *port);
+
+/* Takes an accepted connection of that peer in, which becomes one of the link's, or refuses it. */
+void port_admit(struct port *port, int fd, const struct address *peer, int64_t now);
+
+/* Closes an accepted connection, tells why and counts it. reason: a stable word; why: for people. */
+void port_refuse(struct port *port, int fd, const struct address *peer, const char *reason, const char *why);
 
 /* Its connection is gone. worked: something had come over it. */
 void port_lost(struct port *port, bool worked, int64_t now);

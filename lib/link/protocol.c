@@ -18,12 +18,11 @@ struct link_config link_defaults(const struct protocol *protocol, enum astm_role
     };
 }
 
-void machine_init(struct machine *m, const struct link_config *config, const struct machine_observer *observer,
-                  uint64_t seed)
+void machine_init(struct machine *m, const struct link_config *config, const struct machine_owner *owner, uint64_t seed)
 {
     m->protocol = config->protocol;
     m->config = config;
-    m->observer = *observer;
+    m->owner = *owner;
     m->seed = seed;
     m->foreign_told = false;
     m->protocol->init(m);
@@ -34,7 +33,7 @@ void machine_init(struct machine *m, const struct link_config *config, const str
 static void tell(struct machine *m, enum log_level level, const char *name, const char *text)
 {
     const struct machine_notice notice = {&protocol_auto, 0, level, name, text};
-    m->observer.notice(m->observer.context, &notice);
+    m->owner.observer->notice(m->owner.context, &notice);
 }
 
 static void become(struct machine *m, const struct protocol *protocol, const char *sign)

@@ -25,6 +25,8 @@ struct link_config {
     int64_t idle_ms;             /* a connection that says nothing for so long is closed; 0: kept */
     bool wire;                   /* wire events go to the hand-over (-o frame) */
     struct allow allow;          /* who may connect */
+    bool proxy_protocol;         /* a connection that comes in begins with a PROXY header, and its address counts */
+    struct allow proxy_from;     /* with it: who may connect to bring one; empty: the loopback */
     size_t max_per_peer;         /* connections from one address; 0: any number */
     bool replace;                /* a new connection from an address retires those that are there */
     int64_t connect_ms;          /* a dial, the look-up included, takes at most this */
@@ -80,13 +82,18 @@ struct machine_notice {
     const char *name, *text;
 };
 
-/* Who watches a machine. acknowledged: as in astm_observer. */
+/* Who watches machines. acknowledged: as in astm_observer. */
 struct machine_observer {
-    void *context;
     void (*wire)(void *context, const struct machine_wire *wire); /* NULL: nobody */
     void (*notice)(void *context, const struct machine_notice *notice);
     void (*acknowledged)(void *context, uint64_t first, uint64_t last, bool proven);
     void (*stamp)(void *context, struct hl7_stamp *stamp);
+};
+
+/* To whom a machine belongs. */
+struct machine_owner {
+    const struct machine_observer *observer;
+    void *context;         /* of the observer */
     struct spares *spares; /* storage that machines share; NULL: there is none */
 };
 
@@ -95,7 +102,7 @@ struct machine {
     const struct protocol *protocol;
     const struct link_config *config;
     uint64_t seed;
-    struct machine_observer observer;
+    struct machine_owner owner;
     bool foreign_told; /* somebody speaks another protocol here */
     union {
         struct astm_link astm;
@@ -164,8 +171,8 @@ struct protocol {
 
 extern const struct protocol protocol_astm, protocol_hl7, protocol_auto;
 
-/* Begins the machine of the configured protocol. observer: what it points to must outlive the machine. */
-void machine_init(struct machine *m, const struct link_config *config, const struct machine_observer *observer,
+/* Begins the machine of the configured protocol. owner: what it points to must outlive the machine. */
+void machine_init(struct machine *m, const struct link_config *config, const struct machine_owner *owner,
                   uint64_t seed);
 
 /* Looks at bytes that come while nobody is in the middle of a message. Returns how many of them the machine may have

@@ -31,24 +31,24 @@ static void on_notice(void *context, enum astm_notice notice, const char *text)
 {
     struct machine *m = context;
     const struct machine_notice told = {&protocol_astm, notice, level_of(notice), astm_notice_name(notice), text};
-    m->observer.notice(m->observer.context, &told);
+    m->owner.observer->notice(m->owner.context, &told);
 }
 
 static void on_wire(void *context, const struct astm_wire *wire)
 {
     struct machine *m = context;
-    m->observer.wire(m->observer.context, &(struct machine_wire){.astm = wire});
+    m->owner.observer->wire(m->owner.context, &(struct machine_wire){.astm = wire});
 }
 
 static void on_acknowledged(void *context, uint64_t first, uint64_t last, bool proven)
 {
     struct machine *m = context;
-    m->observer.acknowledged(m->observer.context, first, last, proven);
+    m->owner.observer->acknowledged(m->owner.context, first, last, proven);
 }
 
 static void init(struct machine *m)
 {
-    struct astm_observer observer = {m->observer.wire ? on_wire : NULL, on_notice, on_acknowledged, m};
+    struct astm_observer observer = {m->owner.observer->wire ? on_wire : NULL, on_notice, on_acknowledged, m};
     astm_link_init(&m->astm, &m->config->astm, &observer, m->seed);
 }
 

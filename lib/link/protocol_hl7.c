@@ -27,7 +27,7 @@ static void on_notice(void *context, enum hl7_notice notice, const char *text)
 {
     struct machine *m = context;
     const struct machine_notice told = {&protocol_hl7, notice, level_of(notice), hl7_notice_name(notice), text};
-    m->observer.notice(m->observer.context, &told);
+    m->owner.observer->notice(m->owner.context, &told);
 }
 
 static void on_wire(void *context, const struct hl7_wire *wire)
@@ -36,19 +36,19 @@ static void on_wire(void *context, const struct hl7_wire *wire)
     struct hl7_wire shown = *wire;
     if (strcmp(wire->event, "ACK") == 0 || strcmp(wire->event, "NAK") == 0)
         shown.len = 0; /* that of a single byte says nothing */
-    m->observer.wire(m->observer.context, &(struct machine_wire){.hl7 = &shown});
+    m->owner.observer->wire(m->owner.context, &(struct machine_wire){.hl7 = &shown});
 }
 
 static void on_stamp(void *context, struct hl7_stamp *stamp)
 {
     struct machine *m = context;
-    m->observer.stamp(m->observer.context, stamp);
+    m->owner.observer->stamp(m->owner.context, stamp);
 }
 
 static void init(struct machine *m)
 {
-    struct hl7_observer observer = {m->observer.wire ? on_wire : NULL, on_notice, m->observer.stamp ? on_stamp : NULL,
-                                    m, m->observer.spares};
+    struct hl7_observer observer = {m->owner.observer->wire ? on_wire : NULL, on_notice,
+                                    m->owner.observer->stamp ? on_stamp : NULL, m, m->owner.spares};
     hl7_link_init(&m->hl7, &m->config->hl7, &observer);
 }
 

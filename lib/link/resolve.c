@@ -1,5 +1,7 @@
 #include "link/resolve.h"
 
+#include "link/system.h"
+
 #include "base/clock.h"
 
 #include <arpa/inet.h>
@@ -58,6 +60,17 @@ static size_t look_up(const char *host, uint16_t port, struct address *addresses
 }
 
 /* The child: default signals, one look-up, the addresses through the pipe. */
+/* What the parent has open is not held on to: neither its connections, nor its locks. */
+static void keep_only(int *fd)
+{
+    close(STDIN_FILENO);
+    close(STDOUT_FILENO);
+    if (dup2(*fd, STDERR_FILENO + 1) < 0)
+        _exit(1);
+    *fd = STDERR_FILENO + 1;
+    system_close_from(*fd + 1);
+}
+
 static void child(int fd, const char *host, uint16_t port)
 {
     struct address addresses[RESOLVE_MAX];
@@ -66,6 +79,7 @@ static void child(int fd, const char *host, uint16_t port)
         signal(s, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    keep_only(&fd);
     size_t n = look_up(host, port, addresses) * sizeof *addresses;
     const char *p = (const char *)addresses;
     while (n) {

@@ -28,10 +28,15 @@ static bool full(const struct stream *s)
     return s->piece.len - s->at >= PIECE_FULL;
 }
 
+static bool enough(const struct stream *s)
+{
+    return s->most && s->rendered >= s->most;
+}
+
 bool stream_in_place(struct stream *s, const struct handover_party *party, const struct message *m,
                      const struct envelope *e)
 {
-    if (s->unrendered || m->len > IN_PLACE || full(s))
+    if (s->unrendered || m->len > IN_PLACE || full(s) || enough(s))
         return false;
     size_t before = s->piece.len;
     uint64_t produced = s->produced;
@@ -40,8 +45,10 @@ bool stream_in_place(struct stream *s, const struct handover_party *party, const
         do
             progress = more(s, party->protocol);
         while (progress == VIEW_GOES_ON);
-    if (progress == VIEW_DONE)
+    if (progress == VIEW_DONE) {
+        s->rendered++;
         return true;
+    }
     s->piece.len = before;
     s->produced = produced;
     return false;
@@ -77,7 +84,7 @@ void stream_render(struct stream *s, int64_t now)
 {
     if (s->again && now >= s->again)
         s->again = 0;
-    while (s->unrendered && !s->again && !full(s)) {
+    while (s->unrendered && !s->again && !full(s) && !enough(s)) {
         struct job *job = s->unrendered;
         if (!s->viewing)
             s->viewing = begin(s, &job->party, &job->message, &job->envelope);
@@ -88,6 +95,7 @@ void stream_render(struct stream *s, int64_t now)
             continue;
         s->viewing = false;
         job->end = s->produced;
+        s->rendered++;
         put_aside(s);
         s->unrendered = job->next;
     }
@@ -95,7 +103,7 @@ void stream_render(struct stream *s, int64_t now)
 
 bool stream_waits(const struct stream *s)
 {
-    return s->unrendered && !s->again;
+    return s->unrendered && !s->again && !enough(s);
 }
 
 const unsigned char *stream_rest(const struct stream *s, size_t *n)
@@ -126,10 +134,12 @@ void stream_reset(struct stream *s)
 
 void stream_forget(struct stream *s, const struct job *job)
 {
-    if (s->unrendered != job)
-        return;
-    s->unrendered = job->next;
-    s->viewing = false;
+    if (s->unrendered == job) {
+        s->unrendered = job->next;
+        s->viewing = false;
+    } else if (job->end) {
+        s->rendered--;
+    }
 }
 
 void stream_free(struct stream *s)

@@ -15,6 +15,7 @@ struct stream {
     struct bytes aside;       /* other lines, that come after the message which is being rendered */
     uint64_t produced, taken; /* bytes of the stream */
     int64_t again;            /* memory is exhausted: when rendering is tried again, ms; 0: it is not */
+    size_t most, rendered;    /* jobs in the queue that may be rendered (0: any number), and how many are */
 };
 
 /* Renders a short message at once, where nothing waits before it. False: it has to wait as a copy. */

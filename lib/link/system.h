@@ -8,4 +8,7 @@ enum { SYSTEM_DEAD_AFTER = 50 }; /* seconds: a peer that has not answered for so
  * so, else when its own keep-alive does. */
 void system_notice_dead_peer(int fd);
 
+/* Closes all descriptors from that one on. */
+void system_close_from(int first);
+
 #endif

@@ -26,7 +26,7 @@ struct job {
     struct job *next; /* in the queue of its target */
     struct handover_party party;
     uint32_t entry;  /* in the ledger, or LEDGER_NONE */
-    uint64_t end;    /* the offset behind its last byte in the stream of its target; 0: not rendered there yet */
+    uint64_t end;    /* the offset behind its last byte in the stream of its target; 0: not begun there yet */
     size_t records;  /* of the message */
     int64_t wall_us; /* when it was offered */
     int64_t again;   /* owed, and refused for now: when it is tried again, ms */
@@ -35,7 +35,7 @@ struct job {
     struct message message;
     struct envelope envelope;
     struct bytes copy;
-    unsigned char key[16];
+    char key[33];
     struct bytes reply; /* what a consumer gave back for it */
 };
 
@@ -49,12 +49,14 @@ struct target_kind {
     bool (*in_place)(struct target *t, struct job *job, const struct message *text, const struct envelope *envelope);
     /* A job was put into the queue that has its message. */
     void (*take)(struct target *t, struct job *job, int64_t now);
-    /* Goes on with what waits. Called at the end of each turn. */
+    /* Goes on with what waits. Called at the end of each turn, also after stop. */
     void (*pump)(struct target *t, int64_t now);
     /* A job is taken out of the queue undecided. */
     void (*forget)(struct target *t, struct job *job);
     /* Nothing more is begun, what is at work is ended. Called once; the queue is empty then. */
     void (*stop)(struct target *t, int64_t now);
+    /* After stop: whether nothing is at work any more, which has to come of itself. NULL: always. */
+    bool (*over)(const struct target *t);
     /* Whether nothing is at work that is not in the queue. */
     bool (*idle)(const struct target *t);
     /* Bytes that it holds beside those of its jobs. */
@@ -75,5 +77,12 @@ void target_append(struct target *t, struct job *job);
 
 /* Takes a job out of the queue, wherever it stands. */
 void target_remove(struct target *t, struct job *job);
+
+/* The most bytes that may be sent back for it: as many as its link's messages may have. */
+size_t target_reply_max(const struct job *job);
+
+/* What a consumer gave back for the job, made ready to be sent: the records of an ASTM reply are ended by CR alone.
+ * False where it is none: nothing but blanks, or no ASTM message, of which it tells. */
+bool target_reply_fits(const struct job *job, struct bytes *text);
 
 #endif

@@ -27,9 +27,10 @@ static short interest(struct loop_source *source)
 {
     const struct target_stdout *t = of((struct target *)source);
     size_t n;
-    if (t->error || t->frozen)
+    bool waits = stream_rest(&t->stream, &n) || stream_waits(&t->stream);
+    if (t->error || t->frozen || (t->left && !waits))
         return LOOP_IGNORE;
-    return stream_rest(&t->stream, &n) || stream_waits(&t->stream) ? POLLOUT : 0;
+    return waits ? POLLOUT : 0;
 }
 
 static int64_t deadline(struct loop_source *source)
@@ -163,6 +164,13 @@ void target_stdout_open(struct target_stdout *t, int fd, enum view_format format
         .fd = t->outlet.fd, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick};
     if (format == VIEW_TSV && result_tsv_header(&t->stream.piece))
         t->stream.produced = t->stream.piece.len;
+}
+
+void target_stdout_leave(struct target_stdout *t)
+{
+    stream_free(&t->stream); /* the header of a table */
+    t->stream = (struct stream){0};
+    t->left = true;
 }
 
 /* ---- what is no message ---- */

@@ -14,11 +14,16 @@ struct target_stdout {
     uint64_t whole;          /* bytes up to which all messages are whole; what is taken past it is torn */
     unsigned char last_byte; /* written */
     bool frozen;             /* nothing more is written, whatever waits */
+    bool left;               /* no messages go there */
     int error;               /* errno of stdout's end; 0 while it works */
 };
 
 /* fd stays the caller's. */
 void target_stdout_open(struct target_stdout *t, int fd, enum view_format format);
+
+/* No messages go there, and nobody minds when its reader goes, but where there is something to write. To be called
+ * before anything goes there. */
+void target_stdout_leave(struct target_stdout *t);
 
 /* Puts in a whole line that is no message. False when it is left out: memory is exhausted, or stdout has ended. */
 bool target_stdout_put(struct target_stdout *t, const void *line, size_t n);

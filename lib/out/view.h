@@ -17,21 +17,17 @@ bool view_parse(const char *name, enum view_format *format);
 
 /* Where a message came from. Strings are the caller's; what is NULL is left out. */
 struct envelope {
-    const char *id;           /* unique, sorts by time */
-    const char *link;         /* listeners: the link's name */
-    const char *peer;         /* listeners: its address */
-    const char *received;     /* listeners: ISO 8601, UTC */
-    const char *source;       /* decoders: the file's name */
-    const unsigned char *key; /* 16 bytes by which the message is known when it comes again; NULL: it is not written */
-    uint64_t offset;          /* decoders: bytes from its beginning; written with source */
+    const char *id;       /* unique, sorts by time */
+    const char *link;     /* listeners: the link's name */
+    const char *peer;     /* listeners: its address */
+    const char *received; /* listeners: ISO 8601, UTC */
+    const char *source;   /* decoders: the file's name */
+    uint64_t offset;      /* decoders: bytes from its beginning; written with source */
+    const char *key;      /* journals: by what it is known when it comes again, 32 hexadecimal digits */
 };
 
-/* Appends the digest of a message (16 bytes), and the key of the envelope, as hexadecimal digits. False when memory is
- * exhausted. */
-bool envelope_write_digest(struct bytes *out, const struct envelope *envelope, const unsigned char *digest);
-
-/* Appends the members link, peer, received, source and offset, each with its key, as far as they are there. False when
- * memory is exhausted. */
+/* Appends the members link, peer, received, key, source and offset, each with its key, as far as they are there. False
+ * when memory is exhausted. */
 bool envelope_write(struct bytes *out, const struct envelope *envelope);
 
 #endif

@@ -1,17 +1,18 @@
 /* proxy: a bad network between instruments and a listener.
  *
- * usage: proxy [-s SEED] [-d N] [-c N] [-l N] [-R FD] TARGET-PORT
+ * usage: proxy [-i] [-s SEED] [-d N] [-c N] [-l N] [-m MS] [-R FD] TARGET-PORT
  *
  * Listens on a free port of 127.0.0.1, prints it on FD (or stdout), and passes on what comes to TARGET-PORT, in pieces
  * of random lengths. One of about N bytes (0: none) is an accident:
  *
  *   -d N   the connection is dropped, in both directions, with what was not passed on yet; at answers, which are single
  *          bytes, one in N / 60
- *   -c N   it is corrupted: towards the target, and printable ones only, so that a checksum notices; never two in a
- *          frame
- *   -l N   it and what follows comes some milliseconds late
+ *   -c N   it is corrupted: in what an instrument sends, and printable ones only, so that a checksum notices; never two
+ *          in a frame
+ *   -l N   it and what follows comes late, by MS milliseconds (5) at most
  *
- * Ends with SIGTERM, and tells on stderr what it did. */
+ * With -i the instrument is who listens at TARGET-PORT: answers go there, and what is corrupted comes from there.
+ * From SIGUSR1 on nothing is dropped nor corrupted. Ends with SIGTERM, and tells on stderr what it did. */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINES = 256, HELD = 4096, FRAME = 300, LATE_MS = 5, ANSWERS = 60 };
+enum { LINES = 256, HELD = 4096, FRAME = 300, ANSWERS = 60 };
 
 /* One direction of a connection: bytes read from `from` and not yet written to its partner. */
 struct lane {
@@ -48,14 +49,21 @@ struct line {
 
 static struct line lines[LINES];
 static uint64_t state;
-static unsigned long drop_every, corrupt_every, late_every;
+static unsigned long drop_every, corrupt_every, late_every, late_ms = 5;
 static unsigned long connections, drops, corruptions;
-static volatile sig_atomic_t ended;
+static bool instrument_listens;
+static volatile sig_atomic_t ended, calm;
 
 static void on_term(int number)
 {
     (void)number;
     ended = 1;
+}
+
+static void on_calm(int number)
+{
+    (void)number;
+    calm = 1;
 }
 
 static uint64_t random_number(void)
@@ -119,27 +127,27 @@ static void close_line(struct line *l)
     l->open = false;
 }
 
-/* Reads into the lane. False: the connection breaks. */
-static bool take(struct lane *a, bool outward)
+/* Reads into the lane. messages: of an instrument; else answers come. False: the connection breaks. */
+static bool take(struct lane *a, bool messages)
 {
-    unsigned long drop = outward || !drop_every ? drop_every : drop_every / ANSWERS + 1;
+    unsigned long drop = messages || !drop_every ? drop_every : drop_every / ANSWERS + 1;
     ssize_t n = read(a->from, a->held + a->len, sizeof a->held - a->len);
     if (n < 0)
         return errno == EAGAIN || errno == EINTR;
     a->eof = n == 0;
     for (size_t i = a->len; i < a->len + (size_t)n; i++) {
         bool printable = a->held[i] > ' ' && a->held[i] < 0x7E;
-        if (chance(drop)) {
+        if (!calm && chance(drop)) {
             drops++;
             return false;
         }
-        if (outward && printable && ++a->since > FRAME && chance(corrupt_every)) {
+        if (messages && printable && ++a->since > FRAME && !calm && chance(corrupt_every)) {
             a->held[i]++;
             a->since = 0;
             corruptions++;
         }
         if (chance(late_every))
-            a->until = now_ms() + (int64_t)(random_number() % LATE_MS);
+            a->until = now_ms() + (int64_t)(random_number() % late_ms);
     }
     a->len += (size_t)n;
     return true;
@@ -176,8 +184,8 @@ static void want(const struct lane *a, struct pollfd *in, struct pollfd *out, in
 static void serve(struct line *l, const struct pollfd *set, int64_t now)
 {
     int from = l->out.from >= 0 ? l->out.from : l->back.to, to = l->out.to;
-    bool fine = (!set[0].revents || take(&l->out, true)) && (!set[1].revents || pass(&l->out, now)) &&
-                (!set[2].revents || take(&l->back, false)) && (!set[3].revents || pass(&l->back, now));
+    bool fine = (!set[0].revents || take(&l->out, !instrument_listens)) && (!set[1].revents || pass(&l->out, now)) &&
+                (!set[2].revents || take(&l->back, instrument_listens)) && (!set[3].revents || pass(&l->back, now));
     if (fine && (l->out.from >= 0 || l->back.from >= 0))
         return;
     l->out.from = from;
@@ -236,9 +244,11 @@ int main(int argc, char **argv)
     struct sockaddr_in target = {.sin_family = AF_INET};
     int ready_fd = STDOUT_FILENO;
     state = 1;
-    for (int c; (c = getopt(argc, argv, "s:d:c:l:R:")) != -1;) {
-        unsigned long value = c == '?' ? 0 : strtoul(optarg, NULL, 10);
-        if (c == 's')
+    for (int c; (c = getopt(argc, argv, "is:d:c:l:m:R:")) != -1;) {
+        unsigned long value = optarg ? strtoul(optarg, NULL, 10) : 0;
+        if (c == 'i')
+            instrument_listens = true;
+        else if (c == 's')
             state = value * 2 + 1;
         else if (c == 'd')
             drop_every = value;
@@ -246,6 +256,8 @@ int main(int argc, char **argv)
             corrupt_every = value;
         else if (c == 'l')
             late_every = value;
+        else if (c == 'm' && value)
+            late_ms = value;
         else if (c == 'R')
             ready_fd = (int)value;
         else
@@ -257,6 +269,7 @@ int main(int argc, char **argv)
     target.sin_port = htons((uint16_t)atoi(argv[optind]));
     signal(SIGPIPE, SIG_IGN);
     signal(SIGTERM, on_term);
+    signal(SIGUSR1, on_calm);
     run(open_listener(ready_fd), &target);
     fprintf(stderr, "proxy: %lu connections, %lu dropped, %lu bytes corrupted\n", connections, drops, corruptions);
     return EXIT_SUCCESS;

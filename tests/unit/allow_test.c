@@ -169,6 +169,23 @@ static void everybody(void)
     ok(allow_peer(&allow, &file), "and the peers of a unix socket");
 }
 
+static void loopback(void)
+{
+    static const struct {
+        const char *peer;
+        bool is;
+    } cases[] = {
+        {"127.0.0.1", true},  {"127.255.255.255", true}, {"::ffff:127.0.0.9", true}, {"::1", true},
+        {"126.0.0.1", false}, {"128.0.0.0", false},      {"10.0.0.1", false},        {"::", false},
+        {"::2", false},       {"::127.0.0.1", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct address peer = address_of(cases[i].peer);
+        ok(allow_peer(&allow_loopback, &peer) == cases[i].is, "%s is %sthe loopback", cases[i].peer,
+           cases[i].is ? "" : "not ");
+    }
+}
+
 int main(void)
 {
     good();
@@ -176,5 +193,6 @@ int main(void)
     full();
     peers();
     everybody();
+    loopback();
     return done();
 }

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -276,6 +277,31 @@ static void test_itself(void)
     close(pair[1]);
 }
 
+static int option_of(int fd, int option)
+{
+    int value = -1;
+    socklen_t n = sizeof value;
+    getsockopt(fd, IPPROTO_TCP, option, &value, &n);
+    return value;
+}
+
+/* A peer that has gone without a word is found out within 60 s, whether something is on its way to it or not. */
+static void test_dead_peer(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0), on = 0;
+    socklen_t n = sizeof on;
+    endpoint_tune(fd, false);
+    ok(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &n) == 0 && on, "connections are kept alive");
+    ok(option_of(fd, TCP_NODELAY) > 0, "and what is written goes out at once");
+#ifdef __linux__
+    int seconds = option_of(fd, TCP_KEEPIDLE) + option_of(fd, TCP_KEEPINTVL) * option_of(fd, TCP_KEEPCNT);
+    ok(seconds >= 20 && seconds < 60, "a silent peer is asked, and given up after %d s", seconds);
+    ok(option_of(fd, TCP_USER_TIMEOUT) < 60000, "one that acknowledges nothing after %d ms",
+       option_of(fd, TCP_USER_TIMEOUT));
+#endif
+    close(fd);
+}
+
 static void test_texts(void)
 {
     static const struct {
@@ -328,6 +354,7 @@ int main(void)
     test_unix();
     test_full_backlog();
     test_itself();
+    test_dead_peer();
     test_texts();
     test_resolve();
     return done();

@@ -73,7 +73,7 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
 
 static void start(struct rig *rig, const char *verdicts)
 {
-    struct hl7_observer observer = {on_wire, on_notice, on_stamp, rig};
+    struct hl7_observer observer = {on_wire, on_notice, on_stamp, rig, NULL};
     *rig = (struct rig){.config = hl7_link_defaults(), .verdicts = verdicts, .sound = true};
     hl7_link_init(&rig->link, &rig->config, &observer);
 }
@@ -205,7 +205,7 @@ static void play(void *arg, const struct piece *pieces, size_t count)
     start(&rig, run->vector->verdicts);
     rig.config = run->config;
     hl7_link_free(&rig.link);
-    hl7_link_init(&rig.link, &rig.config, &(struct hl7_observer){on_wire, on_notice, on_stamp, &rig});
+    hl7_link_init(&rig.link, &rig.config, &(struct hl7_observer){on_wire, on_notice, on_stamp, &rig, NULL});
     if (run->vector->send)
         send_text(&rig, run->vector->send, 1000);
     for (size_t i = 0; i < count; i++) {

@@ -89,6 +89,24 @@ static void random_bytes(const struct search *s)
     ok(good, "%s: any bytes", s->name);
 }
 
+/* The bytes of JSON strings, among them more than half of all: each of them at every position of 0 to 50. */
+static void json_specials(void)
+{
+    const struct search s = {"json special", scan_json_special, scan_json_special_plain, "x"};
+    bool good = true;
+    for (unsigned c = 0; c < 256; c++)
+        for (size_t n = 0; n <= 50 && good; n += n % 16 == 1 ? 14 : 1)
+            for (size_t at = 0; at < n && good; at++) {
+                unsigned char bytes[50];
+                bool special = c < 0x20 || c >= 0x80 || c == '"' || c == '\\';
+                memset(bytes, 'x', sizeof bytes);
+                bytes[at] = (unsigned char)c;
+                good = s.plain(bytes, n) == (special ? at : n) && agree(&s, bytes, n, special ? at : n);
+            }
+    ok(good, "%s: found at every position or passed, whichever of the 256 it is", s.name);
+    random_bytes(&s);
+}
+
 static void sums(void)
 {
     bool good = true;
@@ -144,6 +162,7 @@ int main(void)
         finds_the_first(&searches[i]);
         random_bytes(&searches[i]);
     }
+    json_specials();
     sums();
     places();
     return done();
