@@ -16,6 +16,7 @@
 enum { INHERITED_MAX = 1024 };
 
 enum { GET = 256, POSITIONAL, MAX_BUFFER, MAX_CONNECTIONS, DEDUP, LOG, METRICS, REJECTS, LINKS, PROTOCOL, STDOUT };
+enum { SEND_TIMEOUT = 300, ATTEMPTS };
 
 /* Options of every listener, of those that receive ASTM, and of the one with a links file. */
 static const struct option options[] = {
@@ -25,6 +26,9 @@ static const struct option options[] = {
     {"count", required_argument, NULL, 'c'},
     {"journal", required_argument, NULL, 'j'},
     {"stdout", no_argument, NULL, STDOUT},
+    {"input", no_argument, NULL, 'i'},
+    {"send-timeout", required_argument, NULL, SEND_TIMEOUT},
+    {"attempts", required_argument, NULL, ATTEMPTS},
     {"ready-fd", required_argument, NULL, 'R'},
     {"max-buffer", required_argument, NULL, MAX_BUFFER},
     {"max-connections", required_argument, NULL, MAX_CONNECTIONS},
@@ -55,6 +59,7 @@ void listener_init(struct listener *l, const char *name, const char *help, const
                      : protocol == &protocol_hl7 ? LINK_HL7
                                                  : LINK_ASTM | LINK_HL7,
         .dedup = 1000,
+        .sending = {.attempts = 5, .timeout_ms = 600000},
         .ready_fd = -1,
     };
     l->links.common = &l->common;
@@ -83,6 +88,15 @@ static bool option_number(struct listener *l, const char *option, uint64_t max, 
         return true;
     l->status =
         program_usage(&l->program, "%s: %s is too much; %llu is the most", option, optarg, (unsigned long long)max);
+    return false;
+}
+
+static bool option_time(struct listener *l, const char *option, int64_t *ms)
+{
+    if (parse_duration_ms(optarg, ms))
+        return true;
+    l->status = program_usage(&l->program, "%s: '%s' is no time (seconds, or a number with ms, s, m or h behind it)",
+                              option, optarg);
     return false;
 }
 
@@ -155,6 +169,12 @@ static bool take_option(struct listener *l, int option)
         return true;
     case STDOUT:
         return l->keep_stdout = true;
+    case 'i':
+        return l->reads = true;
+    case SEND_TIMEOUT:
+        return option_time(l, "--send-timeout", &l->sending.timeout_ms);
+    case ATTEMPTS:
+        return option_from_1(p, "--attempts", optarg, &l->sending.attempts, &l->status);
     case 'R':
         return option_ready_fd(p, optarg, &l->ready_fd, &l->status);
     case MAX_BUFFER:
@@ -215,7 +235,7 @@ bool listener_options(struct listener *l, int argc, char **argv)
     int option, index;
     list_options(l, list);
     log_open(l->program.name, LOG_EVENT, false);
-    const char *letters = l->protocols == (LINK_ASTM | LINK_HL7) ? "o:n:c:j:R:f:qvhV" : "o:n:c:j:R:qvhV";
+    const char *letters = l->protocols == (LINK_ASTM | LINK_HL7) ? "o:n:c:j:iR:f:qvhV" : "o:n:c:j:iR:qvhV";
     while ((option = getopt_long(argc, argv, letters, list, &index)) != -1) {
         enum option_result result = program_option(&l->program, option, &l->status);
         bool fine = result == OPTION_TAKEN;
@@ -335,6 +355,17 @@ static bool add_links(struct listener *l, char **endpoints, const char *const *n
     return !l->links.file || links_read(&l->links);
 }
 
+/* stdin is no link where messages are read from it. */
+static bool stdin_fits(struct listener *l)
+{
+    for (const struct links_entry *e = l->links.entries; e && l->reads; e = e->next)
+        if (links_same_file(e->endpoint.fd, STDIN_FILENO)) {
+            l->status = program_usage(&l->program, "--input: stdin is the link %s", e->endpoint.text);
+            return false;
+        }
+    return true;
+}
+
 static void on_reload(void *context, int64_t now)
 {
     struct listener *l = context;
@@ -344,6 +375,31 @@ static void on_reload(void *context, int64_t now)
     if (l->links.file)
         links_reload(&l->links, l->running, now);
     notify_service("READY=1");
+}
+
+static void on_up(void *context, struct connection *c, int64_t now)
+{
+    (void)now;
+    outbox_up(&((struct listener *)context)->outbox, c);
+}
+
+static void on_down(void *context, struct connection *c, int64_t now)
+{
+    (void)now;
+    outbox_down(&((struct listener *)context)->outbox, c);
+}
+
+static void on_done(void *context, struct connection *c, const struct delivery *delivery, int64_t now)
+{
+    outbox_done(&((struct listener *)context)->outbox, c, delivery, now);
+}
+
+static void on_stopping(void *context, int64_t now)
+{
+    struct listener *l = context;
+    outbox_stop(&l->outbox, l->running->stop_by, now);
+    if (l->reads)
+        input_stop(&l->input, now);
 }
 
 static void on_retired(void *context, const struct link_config *config)
@@ -376,11 +432,27 @@ static bool add_targets(struct listener *l, struct handover *h)
     return result == JOURNAL_OK;
 }
 
+/* Messages go to instruments from stdin. */
+static void open_outbox(struct listener *l, struct hub *hub)
+{
+    const struct outbox_hooks hooks = {&l->input, input_report, input_stalled};
+    l->sending.max_held = l->hub.max_buffer / 2;
+    outbox_open(&l->outbox, &l->sending, &hooks, &hub->held);
+    loop_add(&hub->loop, &l->outbox.source);
+    input_open(&l->input, STDIN_FILENO, l->sending.max_held, hub, &l->outbox);
+    if (l->reads)
+        loop_add(&hub->loop, &l->input.source);
+}
+
 static void listen_and_print(struct listener *l)
 {
     static struct hub hub;
     static struct handover handover;
     const struct hub_hooks hooks = {.context = l,
+                                    .up = on_up,
+                                    .down = on_down,
+                                    .done = on_done,
+                                    .stopping = on_stopping,
                                     .reload = l->links.file || l->journal ? on_reload : NULL,
                                     .retired = on_retired,
                                     .stays = l->links.file};
@@ -394,7 +466,7 @@ static void listen_and_print(struct listener *l)
     if (!hub_open(&hub, &l->hub, &hooks, &handover)) {
         log_line(LOG_ERROR, "signals: %s", strerror(errno));
         l->status = STATUS_SYSTEM;
-    } else if (!links_open(&l->links, &hub)) {
+    } else if (open_outbox(l, &hub), !links_open(&l->links, &hub)) {
         complain(l);
     } else if (l->hub.metrics && !metrics_write(hub.links, l->hub.metrics, &hub.metrics)) {
         l->status = STATUS_CANNOT_CREATE;
@@ -402,6 +474,8 @@ static void listen_and_print(struct listener *l)
         l->status = run_hub(&hub, l->ready_fd);
     }
     hub_close(&hub);
+    outbox_close(&l->outbox);
+    input_close(&l->input);
     handover_close(&handover);
     if (log_dropped())
         log_line(LOG_ERROR, "%llu lines of this log were dropped: nobody read them", (unsigned long long)log_dropped());
@@ -418,10 +492,10 @@ int listener_run(struct listener *l, char **endpoints, int n)
         names = inherited.names;
     }
     if (usage_fits(l, n) && standard_open(&l->status) && rejects_open(l)) {
-        if (add_links(l, endpoints, names, n))
-            listen_and_print(l);
-        else
+        if (!add_links(l, endpoints, names, n))
             complain(l);
+        else if (stdin_fits(l))
+            listen_and_print(l);
     }
     links_free(&l->links);
     link_options_free(&l->scratch);

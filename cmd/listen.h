@@ -3,6 +3,7 @@
 #define INSTLINK_LISTEN_H
 
 #include "link/hub.h"
+#include "link/input.h"
 #include "link/target_journal.h"
 #include "links.h"
 
@@ -21,6 +22,10 @@ struct listener {
     const char *journal; /* -j, or NULL */
     bool keep_stdout;    /* --stdout */
     struct target_journal to_journal;
+    bool reads; /* -i */
+    struct outbox_config sending;
+    struct outbox outbox;
+    struct input input;
     int ready_fd; /* -R; -1: none */
     const char *rejects;
     struct hub *running;
