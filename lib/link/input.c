@@ -51,12 +51,11 @@ static bool begin_line(struct bytes *out, struct outbox_slice id, const char *li
            json_member(out, "link", link) && put_slice(out, "peer", peer.p, peer.n);
 }
 
-/* Without memory there is no report: the log has told the same. */
+/* What is left out for want of memory, or after stdout's end, has been told on stderr. */
 static void end_line(struct input *in, bool fine)
 {
-    if (!fine || !bytes_puts(&in->line, "}\n") ||
-        !target_stdout_put(&in->hub->handover->out, in->line.data, in->line.len))
-        log_line(LOG_ERROR, "a report is left out: memory is exhausted, or stdout has ended");
+    if (fine && bytes_puts(&in->line, "}\n"))
+        target_stdout_put(&in->hub->handover->out, in->line.data, in->line.len);
     if (in->line.cap > sizeof in->buffer)
         bytes_free(&in->line);
 }

@@ -465,13 +465,15 @@ static void pump(struct outbox *o, struct outbox_link *l, int64_t now)
     l->changed = l->held_back = false;
     l->due = INT64_MAX;
     l->buried |= l->link->gone;
-    expire(o, l, o->stopping ? "stopping" : l->buried ? "link-gone" : NULL, now);
+    if (o->stopping || l->buried)
+        expire(o, l, o->stopping ? "stopping" : "link-gone", now);
     size_t n = survey(l, now);
     for (struct outbox_way *way = l->ways; way; way = way->next) {
         n -= !way->taken && way->replies.first;
         begin_reply(o, l, way, now);
     }
     begin_some(o, l, n, now);
+    expire(o, l, NULL, now);
 }
 
 /* ---- the loop's questions ---- */

@@ -223,6 +223,10 @@ static void test_time(void)
     is_seen("d failed timeout 0 3500\n", "who waits behind it is not");
     sent(0);
     is_seen("c sent 1 13900\n", "and it was in time all the same");
+    box_config.timeout_ms = 0;
+    add(0, "now", NULL);
+    add(0, "never", NULL);
+    is_seen("0> now\nnever failed timeout 0 0\n", "no time at all: now or never");
     end("time");
 }
 
