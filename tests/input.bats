@@ -8,7 +8,7 @@ setup() {
     DIR=$BATS_TEST_TMPDIR
     mkfifo "$DIR/nothing" "$DIR/in" # the first is what a test reads that waits for a while
     exec {FEED}<>"$DIR/in"
-    INPUT=$DIR/in
+    export INPUT=$DIR/in
 }
 
 teardown() {
@@ -53,7 +53,7 @@ await() {
 }
 
 reports() {
-    grep '^{"type":"delivery"' "${1:-$DIR/out}"
+    grep '^{"type":"delivery"' "$DIR/out"
 }
 
 # The ids of the reports with that status, in their order.
