@@ -241,19 +241,18 @@ bool links_read(struct links *l)
 
 /* ---- open ---- */
 
-/* Whether that descriptor is the same as stdout. */
-static bool is_stdout(int fd)
+bool links_same_file(int fd, int other)
 {
-    struct stat one, other;
-    return fd >= 0 && fstat(fd, &one) == 0 && fstat(STDOUT_FILENO, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
+    struct stat one, two;
+    return fd >= 0 && fstat(fd, &one) == 0 && fstat(other, &two) == 0 && one.st_dev == two.st_dev &&
+           one.st_ino == two.st_ino;
 }
 
 struct link *link_open(struct hub *hub, const struct link_config *config, const struct endpoint *endpoint,
                        struct hub_failure *failure)
 {
     *failure = (struct hub_failure){HUB_USAGE, ""};
-    if (handover_prints(hub->handover) && is_stdout(endpoint->fd)) {
+    if (handover_prints(hub->handover) && links_same_file(endpoint->fd, STDOUT_FILENO)) {
         snprintf(failure->why, sizeof failure->why, "%s is the link and stdout at once: records and answers would mix",
                  endpoint->text);
         return NULL;

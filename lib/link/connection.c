@@ -151,7 +151,7 @@ static void on_delivery(struct connection *c, const struct delivery *delivery, i
 {
     if (delivery->result == DELIVERY_SENT)
         c->link->counters.delivered++;
-    else
+    else if (delivery->result != DELIVERY_YIELDED)
         c->link->counters.undelivered++;
     if (c->hub->hooks.done)
         c->hub->hooks.done(c->hub->hooks.context, c, delivery, now);
