@@ -453,6 +453,11 @@ static void on_done(void *context, struct connection *c, const struct delivery *
     outbox_done(&((struct listener *)context)->outbox, c, delivery, now);
 }
 
+static void on_reply(void *context, struct connection *c, const unsigned char *text, size_t n, int64_t now)
+{
+    outbox_reply(&((struct listener *)context)->outbox, c, text, n, now);
+}
+
 static void on_stopping(void *context, int64_t now)
 {
     struct listener *l = context;
@@ -527,6 +532,7 @@ static void listen_and_print(struct listener *l)
                                     .up = on_up,
                                     .down = on_down,
                                     .done = on_done,
+                                    .reply = on_reply,
                                     .stopping = on_stopping,
                                     .reload = l->links.file || l->journal ? on_reload : NULL,
                                     .retired = on_retired,
