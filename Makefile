@@ -103,7 +103,7 @@ demo: all  ## two simulated analyzers, a listener for each, and the results as o
 
 run_tests = @CC='$(CC)' CORPUS='$(CORPUS)' SANITIZE='$(SANITIZE)' sh tests/run $(BUILD)
 
-check: all $(UNITS) $(PEERS) $(FAULTS)  ## every test (CORPUS=DIR: with captured traffic from DIR)
+check: all $(UNITS) $(PEERS)  ## every test (CORPUS=DIR: with captured traffic from DIR)
 	$(run_tests) all
 
 check-unit: $(UNITS)  ## the unit tests alone
@@ -121,6 +121,9 @@ check-pure: $(LIB)  ## machines and parsers name no I/O, clock or allocation; ev
 
 check-san:  ## every test, with the address and undefined behaviour sanitizers
 	@$(MAKE) check SANITIZE=address,undefined BUILD=build/san$(addprefix -,$(VARIANT))
+
+check-faults: all $(FAULTS)  ## calls that fail, one at a time, under a listener: nothing acknowledged is lost
+	$(run_tests) faults
 
 check-crash: all  ## kill a listener with a journal RUNS=1000 times under load: nothing acknowledged is lost
 	@RUNS=$(or $(RUNS),1000) SEED=$(SEED) tests/crash/run $(BUILD)
@@ -173,8 +176,8 @@ help:  ## this list
 	@awk -F ': *[^#]*  ## ' '/^[a-z-]+:.*  ## / && !(" $(if $(FUZZERS),,fuzz) " ~ " " $$1 " ") \
 	    { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo bench check check-unit check-soak check-crash check-pure check-san install uninstall dist clean help \
-    FORCE
+.PHONY: all demo bench check check-unit check-soak check-faults check-crash check-pure check-san install uninstall dist \
+    clean help FORCE
 FORCE:
 
 -include $(patsubst %.o,%.d,$(call objects,$(LIB_SOURCES) $(SHARED_SOURCES) $(PROGRAMS:%=cmd/%.c) $(UNIT_SOURCES) \

@@ -4,6 +4,7 @@
  * bytes; the one after it fails. Each that has failed appends its name to the file FAULTS_FIRED, and how often each was
  * called is in the end in the file FAULTS_CALLS. Writes to stderr are let through, and not counted. Needs glibc, and a
  * program that is linked with it dynamically. */
+#undef _FILE_OFFSET_BITS /* the names that the programs call then are given below */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -269,4 +270,16 @@ void *calloc(size_t n, size_t size)
 void *realloc(void *p, size_t n)
 {
     return fails(MALLOC) ? NULL : __libc_realloc(p, n);
+}
+
+/* The same, by the names of those whose offsets have 64 bits by wish. */
+__typeof__(open) faults_open64 __asm__("open64") __attribute__((alias("open")));
+__typeof__(__open_2) faults_open64_2 __asm__("__open64_2") __attribute__((alias("__open_2")));
+__typeof__(openat) faults_openat64 __asm__("openat64") __attribute__((alias("openat")));
+__typeof__(pread) faults_pread64 __asm__("pread64") __attribute__((alias("pread")));
+__typeof__(__pread_chk) faults_pread64_chk __asm__("__pread64_chk") __attribute__((alias("__pread_chk")));
+int faults_ftruncate64(int fd, off_t size) __asm__("ftruncate64");
+int faults_ftruncate64(int fd, off_t size)
+{
+    return ftruncate(fd, size);
 }

@@ -1,8 +1,8 @@
 # Calls that fail, one at a time: of each function the first one of a run, then the second one of another run, and so on
 # until a run has no such call left (of memory every sixth, unless EVERY_MALLOC says otherwise). Nothing is acknowledged
 # that is not in the file; and the program goes on, or ends with a status and a line that says why. See peer/faults.c.
-load helper
-load wire
+load ../helper
+load ../wire
 
 FS=$'\x1c'
 SHIM=$BUILD/tests/peer/faults.so
