@@ -66,8 +66,8 @@ struct hl7_stamp {
 };
 
 /* Who watches, who knows the time, and who has storage: any of these may be NULL. Without stamp answers have no time,
- * and are numbered. text is a line for people; it shows no text of a message but the first three characters of an
- * unmatched MSA-2. */
+ * and are numbered. text is a line for people; it shows no text of a message, and of noise and an unmatched MSA-2
+ * what base/glimpse.h shows. */
 struct hl7_observer {
     void (*wire)(void *context, const struct hl7_wire *wire);
     void (*notice)(void *context, enum hl7_notice notice, const char *text);
