@@ -563,11 +563,13 @@ size_t hl7_link_push(struct hl7_link *l, const unsigned char *bytes, size_t n, i
     l->now = now;
     release(l);
     advance(l);
-    while (taken < n && !occupied(l) && l->out.len < OUT_MAX) {
+    for (bool on = true; on && taken < n && !occupied(l) && l->out.len < OUT_MAX;) {
+        bool inside = hl7_block_inside(&l->reader);
         l->reader.allowance = l->allowance;
         taken += hl7_block_push(&l->reader, bytes + taken, n - taken, now, &token);
         on_token(l, &token);
         advance(l);
+        on = !l->pausing || !inside || hl7_block_inside(&l->reader);
     }
     release(l);
     return taken;
