@@ -50,6 +50,7 @@ static void init(struct machine *m)
 {
     struct astm_observer observer = {m->owner.observer->wire ? on_wire : NULL, on_notice, on_acknowledged, m};
     astm_link_init(&m->astm, &m->config->astm, &observer, m->seed);
+    m->astm.pausing = true;
 }
 
 static size_t push(struct machine *m, const unsigned char *bytes, size_t n, int64_t now)
@@ -165,6 +166,11 @@ static bool quiet(const struct machine *m)
     return astm_link_quiet(&m->astm);
 }
 
+static bool resting(const struct machine *m)
+{
+    return astm_link_resting(&m->astm);
+}
+
 static size_t held(const struct machine *m)
 {
     return astm_link_held(&m->astm);
@@ -261,6 +267,7 @@ const struct protocol protocol_astm = {
     .eof = eof,
     .idle = idle,
     .quiet = quiet,
+    .resting = resting,
     .waiting = waiting,
     .mute = mute,
     .held = held,

@@ -50,6 +50,9 @@ static void init(struct machine *m)
     struct hl7_observer observer = {m->owner.observer->wire ? on_wire : NULL, on_notice,
                                     m->owner.observer->stamp ? on_stamp : NULL, m, m->owner.spares};
     hl7_link_init(&m->hl7, &m->config->hl7, &observer);
+    m->hl7.pausing = true;
+    m->hl7.noise_told = m->signs.noise_told;
+    m->hl7.blank_told = m->signs.blanks_told;
 }
 
 static size_t push(struct machine *m, const unsigned char *bytes, size_t n, int64_t now)
@@ -192,6 +195,8 @@ static size_t held(const struct machine *m)
 
 static void release(struct machine *m)
 {
+    m->signs.noise_told = m->hl7.noise_told;
+    m->signs.blanks_told = m->hl7.blank_told;
     hl7_link_free(&m->hl7);
 }
 
@@ -272,6 +277,7 @@ const struct protocol protocol_hl7 = {
     .eof = eof,
     .idle = idle,
     .quiet = idle,
+    .resting = idle,
     .waiting = waiting,
     .mute = mute,
     .held = held,
