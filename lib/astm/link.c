@@ -20,7 +20,8 @@ enum {
     OWED_MOST = 2,                /* messages without L that are kept for the sender; then its frames have to wait */
     OUT_MOST = 128 << 10,         /* bytes waiting to be sent, past which none are taken */
     NO_NUMBER = 8,                /* stands for the number of a frame that has none */
-    STRETCH = 1024,               /* bytes of an unframed message that are looked through at a time */
+    VT = 0x0B,
+    STRETCH = 1024, /* bytes of an unframed message that are looked through at a time */
 };
 
 /* clang-format off */
@@ -969,7 +970,7 @@ static size_t push_noise(struct astm_link *l, const unsigned char *p, size_t n, 
  * tabs, and what character sets and barcodes are made of (ESC, SO, SI, GS …) they may have. */
 static bool ends_bare(unsigned char c)
 {
-    static const unsigned char ends[] = {0x01, ASTM_STX, ASTM_ETX, ASTM_EOT, ASTM_ENQ, ASTM_ACK, 0x0B,
+    static const unsigned char ends[] = {0x01, ASTM_STX, ASTM_ETX, ASTM_EOT, ASTM_ENQ, ASTM_ACK, VT,
                                          0x0C, 0x10,     ASTM_NAK, 0x16,     ASTM_ETB, 0x1C};
     return c < ' ' && memchr(ends, c, sizeof ends);
 }
@@ -1054,6 +1055,8 @@ static size_t push_reply(struct astm_link *l, const unsigned char *p, size_t n, 
 static size_t push_early_eot(struct astm_link *l, const unsigned char *p, size_t n, int64_t now)
 {
     const unsigned char *stx = memchr(p, ASTM_STX, n), *enq = memchr(p, ASTM_ENQ, n);
+    if (enq && memchr(p, VT, (size_t)(enq - p))) /* a block of another protocol stands before it, and is not skipped */
+        enq = NULL;
     struct astm_token token = {.kind = ASTM_TOKEN_EOT, .offset = l->framer.offset};
     if (enq && (!stx || enq < stx)) {
         token.kind = ASTM_TOKEN_ENQ;

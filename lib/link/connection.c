@@ -228,11 +228,10 @@ static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t
     bool moved = true;
     while (moved && at < n && takes_bytes(c)) {
         size_t some = look(c, p + at, n - at, now);
-        bool resting = protocol_of(c)->resting(&c->machine);
         inform(c);
         size_t taken = some ? machine_push(&c->machine, p + at, some, now) : 0;
         at += taken;
-        moved = take_event(c, now) || taken || resting != protocol_of(c)->resting(&c->machine);
+        moved = take_event(c, now) || taken || c->machine.signs.rested;
     }
     if (p == c->in.data)
         bytes_drop(&c->in, at);

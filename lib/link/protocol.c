@@ -26,7 +26,7 @@ void machine_init(struct machine *m, const struct link_config *config, const str
     m->config = config;
     m->owner = *owner;
     m->seed = seed;
-    m->signs = (struct machine_signs){.due = INT64_MAX};
+    m->signs = (struct machine_signs){.due = INT64_MAX, .looking = true};
     m->protocol->init(m);
 }
 
@@ -65,7 +65,7 @@ static void tell_foreign(struct machine *m)
 /* The link's own protocol is spoken, as a message shows: what looked like another was noise. */
 static void settle(struct machine *m)
 {
-    m->signs.settled = true;
+    m->signs.looking = detects(m);
     m->signs.foreign = NULL;
     m->signs.due = INT64_MAX;
 }
@@ -119,7 +119,7 @@ static size_t look_for_foreign(struct machine *m, const unsigned char *bytes, si
         return at_most(n, s->clear);
     enum detect found = find(m, bytes, n, &at);
     if (found && !at && protocol_of(found) != m->protocol) {
-        s->settled = true;
+        s->looking = false;
         s->foreign = protocol_of(found);
         s->due = now + FOREIGN_MS;
         return n;
@@ -134,8 +134,9 @@ size_t machine_look(struct machine *m, const unsigned char *bytes, size_t n, int
 {
     struct machine_signs *s = &m->signs;
     size_t undecided = 0;
+    s->rested = false;
     if (!detects(m))
-        return s->settled || !n ? n : look_for_foreign(m, bytes, n, now);
+        return s->looking && n ? look_for_foreign(m, bytes, n, now) : n;
     if (!m->protocol->resting(m))
         return n;
     if (s->clear || s->other)
@@ -170,7 +171,12 @@ void machine_change(struct machine *m)
 size_t machine_push(struct machine *m, const unsigned char *bytes, size_t n, int64_t now)
 {
     struct machine_signs *s = &m->signs;
+    s->rested = false;
+    if (!s->looking)
+        return m->protocol->push(m, bytes, n, now);
+    bool resting = m->protocol->resting(m);
     size_t taken = m->protocol->push(m, bytes, n, now);
+    s->rested = !resting && m->protocol->resting(m);
     s->clear -= at_most(taken, s->clear);
     s->midline = !detect_line(bytes, taken, !s->midline);
     return taken;

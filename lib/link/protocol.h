@@ -105,10 +105,11 @@ struct machine_signs {
     size_t clear;                 /* so many of the next bytes begin no other protocol */
     bool midline;                 /* the byte before was none that ends a line */
     bool noise_told, blanks_told; /* what noise there was has been told */
+    bool looking;                 /* on any other link no more once a message has come, or another protocol */
+    bool rested;                  /* the last push stopped for having come to rest */
     /* on any other link */
     const struct protocol *foreign; /* another one has begun, and nobody knows of it yet … */
     int64_t due;                    /* … to be told then, if no message comes meanwhile; else INT64_MAX */
-    bool settled;                   /* a message has come, or another protocol: nothing is looked at any more */
     size_t tail_len;                /* the last bytes that were taken, if a sign may begin with them */
     unsigned char tail[3];
 };

@@ -50,11 +50,11 @@ static void init(struct machine *m)
 {
     struct astm_observer observer = {m->owner.observer->wire ? on_wire : NULL, on_notice, on_acknowledged, m};
     astm_link_init(&m->astm, &m->config->astm, &observer, m->seed);
-    m->astm.pausing = true;
 }
 
 static size_t push(struct machine *m, const unsigned char *bytes, size_t n, int64_t now)
 {
+    m->astm.pausing = m->signs.looking;
     return astm_link_push(&m->astm, bytes, n, now);
 }
 

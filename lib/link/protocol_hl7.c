@@ -50,13 +50,13 @@ static void init(struct machine *m)
     struct hl7_observer observer = {m->owner.observer->wire ? on_wire : NULL, on_notice,
                                     m->owner.observer->stamp ? on_stamp : NULL, m, m->owner.spares};
     hl7_link_init(&m->hl7, &m->config->hl7, &observer);
-    m->hl7.pausing = true;
     m->hl7.noise_told = m->signs.noise_told;
     m->hl7.blank_told = m->signs.blanks_told;
 }
 
 static size_t push(struct machine *m, const unsigned char *bytes, size_t n, int64_t now)
 {
+    m->hl7.pausing = m->signs.looking;
     return hl7_link_push(&m->hl7, bytes, n, now);
 }
 

@@ -110,6 +110,8 @@ static const struct test rows[] = {
      CUT "> 3[L|1/] ?H|\\^&|2/L|1/ waiting > ENQ < NAK told:busy busy =accept settle idle"},
     {HOST, "a verdict awaited, EOT after a while: the sender has given up, and gets no answer",
      ASKED "@1000 > EOT told:not-handed-over idle =accept"},
+    {HOST, "a verdict awaited, EOT and ENQ with something of another protocol between them: nothing is skipped",
+     ASKED "> EOT '%0BMSH|' ENQ left:7 waiting =accept < ACK acked:1-1 ACK told:noise receiving"},
     {HOST, "a verdict awaited, the connection lost: no answer",
      ASKED "eof told:not-handed-over untold:dropped idle =accept"},
 

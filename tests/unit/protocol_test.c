@@ -133,12 +133,11 @@ static void feed(struct rig *r, const unsigned char *bytes, size_t n)
             machine_change(&r->machine);
             some = machine_look(&r->machine, copy, r->in.len, r->now);
         }
-        bool resting = r->machine.protocol->resting(&r->machine);
         if (some)
             taken = machine_push(&r->machine, copy, some, r->now);
         free(copy);
         bytes_drop(&r->in, taken);
-        moved = take_event(r) || taken || resting != r->machine.protocol->resting(&r->machine);
+        moved = take_event(r) || taken || r->machine.signs.rested;
         drain(r);
     }
     while (take_event(r))
