@@ -697,6 +697,13 @@ interrupted() {
 
 # ---- detection ----
 
+# session ID: a whole one, as from a sender that waits for no answer.
+session() {
+    printf '\x05'
+    frame 1 "$(message "$1")"
+    printf '\x04'
+}
+
 @test "auto says what it found: ENQ, a frame, an H record, VT, MSH; blanks and NULs before it mean nothing" {
     local n=0 case sign
     mkdir "$DIR/bytes"
@@ -767,19 +774,21 @@ interrupted() {
 }
 
 @test "bytes count, not packets: sessions and blocks in one write are all answered, and noise before them swallows none" {
-    local session=$'\x05\x021H|\\^&\rL|1|N\r\x03%s\r\n\x04'
-    session=$(printf "$session" "$(checksum $'1H|\\^&\rL|1|N\r\x03')")
     start_listener inst-listen 127.0.0.1:0
     dial
-    { printf %s "$session" && block one; } | cat >&"$WIRE"
+    { session ein && block one; } >"$DIR/first"
+    { block two && session zwei && block three && session drei; } >"$DIR/second"
+    cat "$DIR/first" >&"$WIRE"
     hear "$ACK"
     hear "$ACK"
     answered AA one
-    { block two && printf %s "$session" && block three; } | cat >&"$WIRE"
+    cat "$DIR/second" >&"$WIRE"
     answered AA two
     hear "$ACK"
     hear "$ACK"
     answered AA three
+    hear "$ACK"
+    hear "$ACK"
     hang_up
     dial
     printf 'SMITH^JANE|F\r\034\r' >&"$WIRE"
@@ -792,8 +801,8 @@ interrupted() {
     stop_listener
     [ "$status" = 0 ]
     run grep -o '"control_id":"[a-z]*"' "$DIR/out"
-    [ "$(cut -d '"' -f 4 <<<"$output" | paste -s -d ' ')" = 'one two three four five' ]
-    [ "$(grep -c '"protocol":"astm"' "$DIR/out")" = 3 ]
+    [ "$(cut -d '"' -f 4 <<<"$output" | paste -s -d ' ')" = 'ein one two zwei three drei four five' ]
+    [ "$(grep -c '"protocol":"astm"' "$DIR/out")" = 4 ]
     ! grep -q 'SMI\|JANE' "$DIR/err"
 }
 
