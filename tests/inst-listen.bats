@@ -697,6 +697,13 @@ interrupted() {
 
 # ---- detection ----
 
+# session ID: a whole one, as from a sender that waits for no answer.
+session() {
+    printf '\x05'
+    frame 1 "$(message "$1")"
+    printf '\x04'
+}
+
 @test "auto says what it found: ENQ, a frame, an H record, VT, MSH; blanks and NULs before it mean nothing" {
     local n=0 case sign
     mkdir "$DIR/bytes"
@@ -766,6 +773,52 @@ interrupted() {
     [ "$(cut -d '"' -f 4 <<<"$output" | paste -s -d ' ')" = 'one two three four five' ]
 }
 
+@test "bytes count, not packets: sessions and blocks in one write are all answered, and noise before them swallows none" {
+    start_listener inst-listen 127.0.0.1:0
+    dial
+    { session ein && block one; } >"$DIR/first"
+    { block two && session zwei && block three && session drei; } >"$DIR/second"
+    cat "$DIR/first" >&"$WIRE"
+    hear "$ACK"
+    hear "$ACK"
+    answered AA one
+    cat "$DIR/second" >&"$WIRE"
+    answered AA two
+    hear "$ACK"
+    hear "$ACK"
+    answered AA three
+    hear "$ACK"
+    hear "$ACK"
+    hang_up
+    dial
+    printf 'SMITH^JANE|F\r\034\r' >&"$WIRE"
+    post four
+    hang_up
+    dial
+    printf 'H/W ready\r\n' >&"$WIRE"
+    post five
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    run grep -o '"control_id":"[a-z]*"' "$DIR/out"
+    [ "$(cut -d '"' -f 4 <<<"$output" | paste -s -d ' ')" = 'ein one two zwei three drei four five' ]
+    [ "$(grep -c '"protocol":"astm"' "$DIR/out")" = 4 ]
+    ! grep -q 'SMI\|JANE' "$DIR/err"
+}
+
+@test "noise on an auto link is named once per connection, and nothing of it is shown" {
+    start_listener inst-listen 127.0.0.1:0
+    dial
+    printf 'GET /patient HTTP/1.1\r\n\r\n' >&"$WIRE"
+    await_err 'noise 25 bytes at offset 0 that begin no message ignored, beginning xxx$'
+    printf 'GET /patient HTTP/1.1\r\n\r\n' >&"$WIRE"
+    post one
+    hang_up
+    stop_listener
+    [ "$(grep -c ' noise ' "$DIR/err")" = 1 ]
+    ! grep -q 'GET\|patient' "$DIR/err"
+}
+
 @test "each connection of a link is judged by itself" {
     local one
     start_listener inst-listen -n lab 127.0.0.1:0
@@ -784,6 +837,32 @@ interrupted() {
     stop_listener
     grep -q '"protocol":"astm".*"link":"lab".*"control_id":"first"' "$DIR/out"
     grep -q '"protocol":"hl7".*"link":"lab".*"control_id":"second"' "$DIR/out"
+}
+
+@test "a link of one protocol says so too where the other comes byte by byte, but not where its own follows" {
+    printf '%s\n' '> <VT>MSH|^~\&|a|b|||2026||ORU^R01|two|P|2.5.1<CR><FS><CR>' >"$DIR/hl7"
+    printf '%s\n' '> noise<CR><STX>1H|\^&|one||wire<CR>' >"$DIR/astm"
+    start_listener astm-listen 127.0.0.1:0
+    play -b "$PORT" "$DIR/hl7"
+    await_err 'wrong-protocol the other side speaks HL7 (VT), this link is for ASTM'
+    stop_listener
+    start_listener hl7-listen 127.0.0.1:0
+    play -b "$PORT" "$DIR/astm"
+    await_err 'wrong-protocol the other side speaks ASTM (a frame), this link is for HL7'
+    stop_listener
+    start_listener hl7-listen 127.0.0.1:0
+    dial
+    printf 'SMITH^JANE|F\r\034\r' >&"$WIRE"
+    post one
+    hang_up
+    dial
+    say "$ENQ"
+    post two
+    say "$ENQ"
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    ! grep -q wrong-protocol "$DIR/err"
 }
 
 @test "a link of one protocol that is talked to in the other says so plainly" {

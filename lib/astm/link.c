@@ -20,6 +20,8 @@ enum {
     OWED_MOST = 2,                /* messages without L that are kept for the sender; then its frames have to wait */
     OUT_MOST = 128 << 10,         /* bytes waiting to be sent, past which none are taken */
     NO_NUMBER = 8,                /* stands for the number of a frame that has none */
+    VT = 0x0B,
+    STRETCH = 1024, /* bytes of an unframed message that are looked through at a time */
 };
 
 /* clang-format off */
@@ -964,9 +966,30 @@ static size_t push_noise(struct astm_link *l, const unsigned char *p, size_t n, 
     return n;
 }
 
-static size_t push_bare(struct astm_link *l, enum input input, const unsigned char *p, size_t run, int64_t now)
+/* Whether an unframed message ends there: at a control byte of any protocol, which records never have. What ends lines,
+ * tabs, and what character sets and barcodes are made of (ESC, SO, SI, GS …) they may have. */
+static bool ends_bare(unsigned char c)
 {
+    static const unsigned char ends[] = {0x01, ASTM_STX, ASTM_ETX, ASTM_EOT, ASTM_ENQ, ASTM_ACK, VT,
+                                         0x0C, 0x10,     ASTM_NAK, 0x16,     ASTM_ETB, 0x1C};
+    return c < ' ' && memchr(ends, c, sizeof ends);
+}
+
+static size_t scan_bare(const unsigned char *p, size_t n)
+{
+    size_t run = 0;
+    while (run < n && run < STRETCH && !ends_bare(p[run]))
+        run++;
+    return run;
+}
+
+/* Records without frames, from p on. Returns how many bytes were taken: none where a control byte ends them. */
+static size_t push_bare(struct astm_link *l, enum input input, const unsigned char *p, size_t n, int64_t now)
+{
+    size_t run = scan_bare(p, n);
     struct arrival a = {.text = p, .len = run, .now = now};
+    if (!run)
+        input = CONTROL;
     feed(l, input, &a);
     l->framer.offset += a.taken;
     if (a.taken)
@@ -1032,6 +1055,8 @@ static size_t push_reply(struct astm_link *l, const unsigned char *p, size_t n, 
 static size_t push_early_eot(struct astm_link *l, const unsigned char *p, size_t n, int64_t now)
 {
     const unsigned char *stx = memchr(p, ASTM_STX, n), *enq = memchr(p, ASTM_ENQ, n);
+    if (enq && memchr(p, VT, (size_t)(enq - p))) /* a block of another protocol stands before it, and is not skipped */
+        enq = NULL;
     struct astm_token token = {.kind = ASTM_TOKEN_EOT, .offset = l->framer.offset};
     if (enq && (!stx || enq < stx)) {
         token.kind = ASTM_TOKEN_ENQ;
@@ -1088,10 +1113,8 @@ static size_t push_some(struct astm_link *l, const unsigned char *p, size_t n, i
         return push_waiting(l, p, n, now);
     if (l->state == BIDDING || l->state == SENDING)
         return push_reply(l, p, n, now);
-    if (l->state == BARE) {
-        size_t run = scan_link_control(p, n);
-        return push_bare(l, run ? BARE_TEXT : CONTROL, p, run, now);
-    }
+    if (l->state == BARE)
+        return push_bare(l, BARE_TEXT, p, n, now);
     if (l->state == NEUTRAL && !astm_framer_inside(&l->framer)) {
         size_t run = scan_link_control(p, n);
         if (run)
@@ -1103,12 +1126,13 @@ static size_t push_some(struct astm_link *l, const unsigned char *p, size_t n, i
 size_t astm_link_push(struct astm_link *l, const unsigned char *bytes, size_t n, int64_t now)
 {
     size_t taken = 0;
-    while (taken < n && !l->pending && l->out.len < OUT_MOST) {
+    bool on = true;
+    while (on && taken < n && !l->pending && l->out.len < OUT_MOST) {
         unsigned char before = l->state;
-        bool inside = astm_framer_inside(&l->framer);
+        bool inside = astm_framer_inside(&l->framer), resting = astm_link_resting(l);
         size_t step = push_some(l, bytes + taken, n - taken, now);
-        if (!step && l->state == before && astm_framer_inside(&l->framer) == inside)
-            break;
+        on = step || l->state != before || astm_framer_inside(&l->framer) != inside;
+        on = on && !(l->pausing && !resting && astm_link_resting(l));
         taken += step;
     }
     if (!l->began && (astm_framer_inside(&l->framer) || astm_assembly_open(&l->assembly)))
@@ -1268,6 +1292,12 @@ bool astm_link_quiet(const struct astm_link *l)
 {
     return (l->state == NEUTRAL || l->state == RECEIVING) && !l->pending && !astm_framer_inside(&l->framer) &&
            !astm_assembly_open(&l->assembly) && !l->owed;
+}
+
+bool astm_link_resting(const struct astm_link *l)
+{
+    return (l->state == NEUTRAL || l->state == RECEIVING || l->state == REFUSING) && !l->pending && !l->owed &&
+           !astm_framer_inside(&l->framer);
 }
 
 bool astm_link_waiting(const struct astm_link *l)

@@ -119,6 +119,7 @@ struct astm_link {
     unsigned char state;
     bool pending; /* event is to be fetched with astm_link_next */
     bool ended;   /* no more bytes will come */
+    bool pausing; /* the caller's: push stops wherever it comes to rest, be it before the first byte */
     struct astm_event event;
     int64_t due; /* the state's deadline */
 
@@ -209,6 +210,10 @@ bool astm_link_idle(const struct astm_link *l);
 
 /* Whether no message, nor a part of one, is in flight; a session may be open, and a message may be up for sending. */
 bool astm_link_quiet(const struct astm_link *l);
+
+/* Whether it is between two frames, or in none, and nothing is to be done before the next bytes: those that are no ASTM
+ * would be noise. */
+bool astm_link_resting(const struct astm_link *l);
 
 /* Whether it waits for a verdict; what is pushed meanwhile it takes as astm_link_push says. */
 bool astm_link_waiting(const struct astm_link *l);

@@ -1,6 +1,7 @@
 #include "hl7/link.h"
 
 #include "base/digest.h"
+#include "base/glimpse.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,16 +87,6 @@ static unsigned long long begins_at(const struct hl7_token *token)
 static double seconds(int64_t ms)
 {
     return (double)ms / 1000;
-}
-
-/* The first three bytes of a stretch, for people. */
-static const char *beginning(const unsigned char *p, size_t n, char out[16])
-{
-    size_t used = 0;
-    for (size_t i = 0; i < n && i < HL7_NOISE_SHOWN; i++)
-        used += (size_t)snprintf(out + used, 16 - used, p[i] > ' ' && p[i] < 0x7F ? "%c" : "<%02X>", p[i]);
-    out[used] = '\0';
-    return out;
 }
 
 /* Whether an event, or a verdict, is awaited before anything else is done. */
@@ -355,12 +346,12 @@ static bool answers_last(const struct hl7_link *l, struct hl7_slice control_id)
 
 static void tell_unmatched(struct hl7_link *l, const struct hl7_msa *msa)
 {
-    char shown[16];
+    char shown[GLIMPSE_TEXT];
     const char *code = hl7_code_name(hl7_code_of(msa->code));
     if (!answers_last(l, msa->control_id))
         tell(l, HL7_NOTICE_UNMATCHED, "an acknowledgement (%s) %s: its MSA-2 has %zu bytes and begins %s", code,
              l->busy ? "of another message" : "that nobody waits for", msa->control_id.n,
-             beginning(msa->control_id.p, msa->control_id.n, shown));
+             glimpse(msa->control_id.p, msa->control_id.n, shown));
     else if (l->last.answered)
         tell(l, HL7_NOTICE_DUPLICATE, "an acknowledgement (%s) of a message that has been answered already", code);
     else
@@ -505,12 +496,12 @@ static void open_block(struct hl7_link *l, struct hl7_token *token, enum hl7_not
 static void on_noise(struct hl7_link *l, const struct hl7_token *token)
 {
     bool *told = token->blank ? &l->blank_told : &l->noise_told;
-    char shown[16];
+    char shown[GLIMPSE_TEXT];
     l->noise += token->len;
     if (!*told)
         tell(l, token->blank ? HL7_NOTICE_BLANKS : HL7_NOTICE_NOISE,
              "%zu bytes at offset %llu outside blocks ignored, beginning %s", token->len, begins_at(token),
-             beginning(token->text, token->len, shown));
+             glimpse(token->text, token->len, shown));
     *told = true;
 }
 
@@ -572,11 +563,13 @@ size_t hl7_link_push(struct hl7_link *l, const unsigned char *bytes, size_t n, i
     l->now = now;
     release(l);
     advance(l);
-    while (taken < n && !occupied(l) && l->out.len < OUT_MAX) {
+    for (bool on = true; on && taken < n && !occupied(l) && l->out.len < OUT_MAX;) {
+        bool inside = hl7_block_inside(&l->reader);
         l->reader.allowance = l->allowance;
         taken += hl7_block_push(&l->reader, bytes + taken, n - taken, now, &token);
         on_token(l, &token);
         advance(l);
+        on = !l->pausing || !inside || hl7_block_inside(&l->reader);
     }
     release(l);
     return taken;
@@ -621,8 +614,7 @@ bool hl7_link_next(struct hl7_link *l, struct hl7_event *event)
     return false;
 }
 
-void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct reply *reply,
-                     int64_t now)
+void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct reply *reply, int64_t now)
 {
     if (!l->waiting || ticket != l->ticket || verdict == VERDICT_WAIT)
         return;

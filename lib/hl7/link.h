@@ -66,8 +66,8 @@ struct hl7_stamp {
 };
 
 /* Who watches, who knows the time, and who has storage: any of these may be NULL. Without stamp answers have no time,
- * and are numbered. text is a line for people; it shows no text of a message but the first three characters of an
- * unmatched MSA-2. */
+ * and are numbered. text is a line for people; it shows no text of a message, and of noise and an unmatched MSA-2
+ * what base/glimpse.h shows. */
 struct hl7_observer {
     void (*wire)(void *context, const struct hl7_wire *wire);
     void (*notice)(void *context, enum hl7_notice notice, const char *text);
@@ -120,6 +120,7 @@ struct hl7_link {
     bool waiting;           /* for the verdict on it */
     bool pending, done_pending; /* event, done are to be fetched */
     bool ended, drained;        /* the peer sends nothing more; and the reader knows */
+    bool pausing;               /* the caller's: push stops wherever a block ends, be it before the first byte */
     bool noise_told, blank_told, condition_told;
     uint64_t noise;     /* bytes outside blocks so far */
     struct bytes offer; /* struct hl7_offer: the message that is offered */
@@ -161,8 +162,7 @@ bool hl7_link_next(struct hl7_link *l, struct hl7_event *event);
 /* What the message of that ticket is worth, however late. reply may be NULL. Its text may hold several messages, with
  * CR, LF or CR LF: the one whose MSA-2 is the control id is sent as the application answer, the others are the
  * caller's business. Ignored when the machine does not wait for it. VERDICT_WAIT is no answer. */
-void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct reply *reply,
-                     int64_t now);
+void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct reply *reply, int64_t now);
 
 /* Puts one message up for sending, as it is; the text is copied. False when one is being sent already or its DONE event
  * is not fetched yet, the peer sends nothing more, the text has no readable MSH or holds VT or FS, or memory is

@@ -160,7 +160,7 @@ static void on_delivery(struct connection *c, const struct delivery *delivery, i
 static bool take_event(struct connection *c, int64_t now)
 {
     struct machine_event event;
-    if (!protocol_of(c)->next(&c->machine, &event))
+    if (!machine_next(&c->machine, &event))
         return false;
     if (event.kind == MACHINE_MESSAGE)
         on_message(c, &event, now);
@@ -199,16 +199,26 @@ static size_t pending_out(const struct connection *c)
     return n;
 }
 
-/* How many of these bytes the machine may have now. It may become another one. */
-static size_t look(struct connection *c, const unsigned char *p, size_t n)
+/* Has the machine become one of another protocol, once what it has to send has gone: so it loses nothing. */
+static bool change(struct connection *c, int64_t now)
 {
-    const struct protocol *before = protocol_of(c);
-    if (!before->quiet(&c->machine) || pending_out(c)) /* what it has to send is not lost */
-        return n;
-    n = machine_look(&c->machine, p, n);
-    if (protocol_of(c) != before)
-        c->debts = 0; /* the new one does not know of them */
-    return n;
+    if (pending_out(c))
+        return false;
+    machine_eof(&c->machine, now);
+    while (take_event(c, now))
+        ;
+    machine_change(&c->machine);
+    c->debts = 0; /* the new one does not know of them */
+    return true;
+}
+
+/* How many of these bytes the machine may have now. */
+static size_t look(struct connection *c, const unsigned char *p, size_t n, int64_t now)
+{
+    size_t some = machine_look(&c->machine, p, n, now);
+    if (!machine_changes(&c->machine))
+        return some;
+    return change(c, now) ? machine_look(&c->machine, p, n, now) : 0;
 }
 
 /* Feeds the machine from p. What it does not take is kept in c->in, unless it lies there already. */
@@ -217,11 +227,11 @@ static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t
     size_t at = 0;
     bool moved = true;
     while (moved && at < n && takes_bytes(c)) {
-        size_t some = look(c, p + at, n - at);
+        size_t some = look(c, p + at, n - at, now);
         inform(c);
-        size_t taken = some ? protocol_of(c)->push(&c->machine, p + at, some, now) : 0;
+        size_t taken = some ? machine_push(&c->machine, p + at, some, now) : 0;
         at += taken;
-        moved = take_event(c, now) || taken;
+        moved = take_event(c, now) || taken || c->machine.signs.rested;
     }
     if (p == c->in.data)
         bytes_drop(&c->in, at);
@@ -231,9 +241,11 @@ static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t
         bytes_free(&c->in);
 }
 
-static void write_out(struct connection *c, int64_t now)
+/* Whether anything went. */
+static bool write_out(struct connection *c, int64_t now)
 {
     size_t n;
+    bool went = false;
     const unsigned char *p = protocol_of(c)->out(&c->machine, &n);
     while (n) {
         ssize_t sent = c->lost   ? (ssize_t)n
@@ -242,7 +254,7 @@ static void write_out(struct connection *c, int64_t now)
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            return;
+            return went;
         if (sent < 0) {
             c->lost = true;
             continue;
@@ -250,14 +262,16 @@ static void write_out(struct connection *c, int64_t now)
         protocol_of(c)->sent(&c->machine, (size_t)sent, now);
         c->link->counters.bytes_sent += (size_t)sent;
         c->active = now;
+        went = true;
         p = protocol_of(c)->out(&c->machine, &n);
     }
+    return went;
 }
 
 static void tell_eof(struct connection *c, int64_t now)
 {
     c->eof_told = true;
-    protocol_of(c)->eof(&c->machine, now);
+    machine_eof(&c->machine, now);
     while (take_event(c, now))
         ;
 }
@@ -286,21 +300,26 @@ static bool is_over(const struct connection *c)
     return c->closing ? c->eof : c->eof_told && !needs_verdict(c);
 }
 
-/* Lets it go on with what it holds. */
+static void take_in(struct connection *c, int64_t now)
+{
+    inform(c);
+    while (take_event(c, now))
+        ;
+    if (c->in.len)
+        feed(c, c->in.data, c->in.len, now);
+    if (c->eof && !c->eof_told && !needs_verdict(c) && (!c->in.len || c->lost || !pending_out(c)))
+        tell_eof(c, now);
+}
+
+/* Lets it go on with what it holds. What waited for answers to go may be taken when they have. */
 static void advance(struct connection *c, int64_t now)
 {
     if (c->source.gone)
         return;
-    if (!c->closing) {
-        inform(c);
-        while (take_event(c, now))
-            ;
-        if (c->in.len)
-            feed(c, c->in.data, c->in.len, now);
-        if (c->eof && !c->eof_told && !needs_verdict(c) && (!c->in.len || c->lost || !pending_out(c)))
-            tell_eof(c, now);
-    }
-    write_out(c, now);
+    do {
+        if (!c->closing)
+            take_in(c, now);
+    } while (write_out(c, now) && !c->closing && c->in.len && !pending_out(c));
     while (!c->closing && take_event(c, now)) /* what went out may have been the end of something */
         ;
     account(c);
@@ -388,7 +407,7 @@ static int64_t deadline(struct loop_source *source)
     struct connection *c = of(source);
     if (c->closing)
         return c->close_by;
-    int64_t due = protocol_of(c)->deadline(&c->machine), idle = INT64_MAX, idle_ms = c->link->config->idle_ms;
+    int64_t due = machine_deadline(&c->machine), idle = INT64_MAX, idle_ms = c->link->config->idle_ms;
     if (idle_ms && protocol_of(c)->idle(&c->machine))
         idle = c->active + idle_ms;
     return due < idle ? due : idle;
@@ -399,8 +418,8 @@ static void tick(struct loop_source *source, int64_t now)
     struct connection *c = of(source);
     if (c->closing) {
         connection_drop(c, now);
-    } else if (now >= protocol_of(c)->deadline(&c->machine)) {
-        protocol_of(c)->tick(&c->machine, now);
+    } else if (now >= machine_deadline(&c->machine)) {
+        machine_tick(&c->machine, now);
         advance(c, now);
     } else {
         c->link->counters.idle_timeouts++;

@@ -1,6 +1,5 @@
 #include "link/detect.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 enum { ENQ = 0x05, ACK = 0x06, NAK = 0x15, STX = 0x02, VT = 0x0B };
@@ -13,7 +12,7 @@ static bool is_delimiter(unsigned char c)
 }
 
 /* What begins with the n bytes at p. MORE with *enough false: that depends on what follows. */
-static enum detect look(const unsigned char *p, size_t n, bool *enough, const char **sign)
+static enum detect look(const unsigned char *p, size_t n, bool line, bool *enough, const char **sign)
 {
     static const char *const headers[] = {"MSH", "FHS", "BHS"};
     *enough = true;
@@ -30,7 +29,7 @@ static enum detect look(const unsigned char *p, size_t n, bool *enough, const ch
         *sign = "VT";
         return DETECT_HL7;
     }
-    if (*p == 'H' && n > 1 && is_delimiter(p[1])) {
+    if (*p == 'H' && line && n > 1 && is_delimiter(p[1])) {
         *sign = "an H record";
         return DETECT_ASTM;
     }
@@ -45,19 +44,33 @@ static enum detect look(const unsigned char *p, size_t n, bool *enough, const ch
         }
         return DETECT_MORE;
     }
-    *enough = *enough || !(*p == STX || *p == VT || *p == 'H');
+    *enough = *enough || !(*p == STX || *p == VT || (*p == 'H' && line));
     return DETECT_MORE;
 }
 
-enum detect detect_protocol(const unsigned char *bytes, size_t n, size_t *undecided, const char **sign)
+/* Whether a line begins behind the byte c. */
+static bool begins_line(unsigned char c, bool line)
 {
-    for (size_t at = 0; at < n; at++) {
+    return c == ' ' || c == '\t' ? line : c < ' ' || c == 0x7F;
+}
+
+enum detect detect_protocol(const unsigned char *bytes, size_t n, bool line, size_t *undecided, const char **sign)
+{
+    for (size_t at = 0; at < n; line = begins_line(bytes[at++], line)) {
         bool enough;
-        enum detect found = look(bytes + at, n - at, &enough, sign);
+        enum detect found = look(bytes + at, n - at, line, &enough, sign);
         *undecided = n - at;
         if (found || !enough)
             return found;
     }
     *undecided = 0;
     return DETECT_MORE;
+}
+
+bool detect_line(const unsigned char *bytes, size_t n, bool line)
+{
+    size_t at = n;
+    while (at && (bytes[at - 1] == ' ' || bytes[at - 1] == '\t'))
+        at--;
+    return at ? begins_line(bytes[at - 1], false) : line;
 }

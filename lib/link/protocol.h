@@ -5,6 +5,7 @@
 
 #include "astm/get.h"
 #include "astm/view.h"
+#include "base/glimpse.h"
 #include "base/log.h"
 #include "hl7/view.h"
 #include "link/allow.h"
@@ -97,16 +98,42 @@ struct machine_owner {
     struct spares *spares; /* storage that machines share; NULL: there is none */
 };
 
+/* Which protocol the bytes speak, as far as they have been looked at. */
+struct machine_signs {
+    const struct protocol *other; /* on a link that detects: begins with the next byte */
+    const char *sign;             /* what that, or the foreign one, was told by */
+    size_t clear;                 /* so many of the next bytes begin no other protocol */
+    bool midline;                 /* the byte before was none that ends a line */
+    bool noise_told, blanks_told; /* what noise there was has been told */
+    bool looking;                 /* on any other link no more once a message has come, or another protocol */
+    bool rested;                  /* the last push stopped for having come to rest */
+    /* on any other link */
+    const struct protocol *foreign; /* another one has begun, and nobody knows of it yet … */
+    int64_t due;                    /* … to be told then, if no message comes meanwhile; else INT64_MAX */
+    size_t tail_len;                /* the last bytes that were taken, if a sign may begin with them */
+    unsigned char tail[3];
+};
+
+/* Bytes of which nobody knows what they are. */
+struct machine_noise {
+    uint64_t offset; /* of the next byte */
+    size_t len;
+    bool blank; /* they say nothing */
+    unsigned char head[GLIMPSE];
+    int64_t heard; /* when the last of them came */
+};
+
 /* A machine of either protocol, or of none as long as nobody knows which. It must not be moved. */
 struct machine {
     const struct protocol *protocol;
     const struct link_config *config;
     uint64_t seed;
     struct machine_owner owner;
-    bool foreign_told; /* somebody speaks another protocol here */
+    struct machine_signs signs;
     union {
         struct astm_link astm;
         struct hl7_link hl7;
+        struct machine_noise noise;
     };
 };
 
@@ -148,6 +175,9 @@ struct protocol {
     /* Nobody has begun anything; no message is in flight. */
     bool (*idle)(const struct machine *m);
     bool (*quiet)(const struct machine *m);
+    /* It is in the middle of nothing that other bytes could be part of: those of another protocol would be noise. push
+     * stops wherever it becomes so, be it before the first byte. */
+    bool (*resting)(const struct machine *m);
     bool (*waiting)(const struct machine *m);
     /* It waits for the verdict on a message that has no acknowledgement: nothing more is read before it. */
     bool (*mute)(const struct machine *m);
@@ -177,10 +207,23 @@ extern const struct protocol protocol_astm, protocol_hl7, protocol_auto;
 void machine_init(struct machine *m, const struct link_config *config, const struct machine_owner *owner,
                   uint64_t seed);
 
-/* Looks at bytes that come while nobody is in the middle of a message. Returns how many of them the machine may have
- * now; the others are to be offered again with what follows, for they may be the beginning of another protocol. Where
- * another one does begin, a machine that detects becomes one of that, and any other tells of it, once. */
-size_t machine_look(struct machine *m, const unsigned char *bytes, size_t n);
+/* Looks at bytes that come while the machine rests. Returns how many of them it may have now; the others are to be
+ * offered again, with what follows them. 0 on a link that detects: they may be the beginning of another protocol, or
+ * are, and then machine_changes says so. On any other link that is told of, once; but not where a message comes before
+ * it, or soon after. */
+size_t machine_look(struct machine *m, const unsigned char *bytes, size_t n, int64_t now);
+
+/* Whether the machine is to become one of another protocol: when what it has to send has gone, it is told that no more
+ * comes, and its last events are taken; then comes machine_change. */
+bool machine_changes(const struct machine *m);
+void machine_change(struct machine *m);
+
+/* The protocol's push, next, deadline, tick and eof, and what detection has to know of it. */
+size_t machine_push(struct machine *m, const unsigned char *bytes, size_t n, int64_t now);
+bool machine_next(struct machine *m, struct machine_event *event);
+int64_t machine_deadline(const struct machine *m);
+void machine_tick(struct machine *m, int64_t now);
+void machine_eof(struct machine *m, int64_t now);
 
 /* Whether the text holds a character that only the link itself may send: STX, ETX, EOT, ENQ, VT, ETB or FS. Says which
  * one; NULL: it does not. */

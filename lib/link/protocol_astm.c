@@ -54,6 +54,7 @@ static void init(struct machine *m)
 
 static size_t push(struct machine *m, const unsigned char *bytes, size_t n, int64_t now)
 {
+    m->astm.pausing = m->signs.looking;
     return astm_link_push(&m->astm, bytes, n, now);
 }
 
@@ -170,6 +171,11 @@ static bool quiet(const struct machine *m)
     return astm_link_quiet(&m->astm);
 }
 
+static bool resting(const struct machine *m)
+{
+    return astm_link_resting(&m->astm);
+}
+
 static size_t held(const struct machine *m)
 {
     return astm_link_held(&m->astm);
@@ -267,6 +273,7 @@ const struct protocol protocol_astm = {
     .eof = eof,
     .idle = idle,
     .quiet = quiet,
+    .resting = resting,
     .waiting = waiting,
     .mute = mute,
     .held = held,

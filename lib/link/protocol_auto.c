@@ -1,19 +1,56 @@
 #include "link/protocol.h"
 
-/* The machine of a link that does not know its protocol yet: it takes what says nothing, and does nothing else.
- * machine_look makes another of it. */
+#include <stdio.h>
+
+/* The machine of a link that does not know its protocol yet: it takes what says nothing, tells of it once, when 2 s
+ * pass or something follows that says more, and does nothing else. machine_change makes another of it. */
+
+enum { SILENCE_MS = 2000, EOT = 0x04, ACK = 0x06, NAK = 0x15 };
 
 static void init(struct machine *m)
+{
+    m->noise = (struct machine_noise){.blank = true};
+}
+
+static void release(struct machine *m)
 {
     (void)m;
 }
 
+/* What instruments send that begin anew, besides blanks. */
+static bool says_nothing(unsigned char c)
+{
+    return c == ' ' || c == '\t' || c == '\0' || c == '\r' || c == '\n' || c == EOT || c == ACK || c == NAK;
+}
+
 static size_t push(struct machine *m, const unsigned char *bytes, size_t n, int64_t now)
 {
-    (void)m;
-    (void)bytes;
-    (void)now;
+    struct machine_noise *noise = &m->noise;
+    for (size_t i = 0; i < n; i++, noise->len++) {
+        if (noise->len < GLIMPSE)
+            noise->head[noise->len] = bytes[i];
+        noise->blank = noise->blank && says_nothing(bytes[i]);
+    }
+    noise->offset += n;
+    noise->heard = now;
     return n;
+}
+
+static void tell(struct machine *m)
+{
+    struct machine_noise *noise = &m->noise;
+    char text[120], shown[GLIMPSE_TEXT];
+    bool *told = noise->blank ? &m->signs.blanks_told : &m->signs.noise_told;
+    if (noise->len && !*told) {
+        *told = true;
+        snprintf(text, sizeof text, "%zu bytes at offset %llu that begin no message ignored, beginning %s", noise->len,
+                 (unsigned long long)(noise->offset - noise->len), glimpse(noise->head, noise->len, shown));
+        const struct machine_notice notice = {&protocol_auto, 0, noise->blank ? LOG_DETAIL : LOG_EVENT,
+                                              noise->blank ? "blanks" : "noise", text};
+        m->owner.observer->notice(m->owner.context, &notice);
+    }
+    noise->len = 0;
+    noise->blank = true;
 }
 
 static bool next(struct machine *m, struct machine_event *event)
@@ -70,8 +107,13 @@ static void sent(struct machine *m, size_t n, int64_t now)
 
 static int64_t deadline(const struct machine *m)
 {
-    (void)m;
-    return INT64_MAX;
+    return m->noise.len ? m->noise.heard + SILENCE_MS : INT64_MAX;
+}
+
+static void end(struct machine *m, int64_t now)
+{
+    (void)now;
+    tell(m);
 }
 
 static bool yes(const struct machine *m)
@@ -113,13 +155,14 @@ const struct protocol protocol_auto = {
     .out = out,
     .sent = sent,
     .deadline = deadline,
-    .tick = at,
-    .eof = at,
+    .tick = end,
+    .eof = end,
     .idle = yes,
     .quiet = yes,
+    .resting = yes,
     .waiting = no,
     .mute = no,
     .held = held,
-    .free = init,
+    .free = release,
     .inform = inform,
 };

@@ -50,10 +50,13 @@ static void init(struct machine *m)
     struct hl7_observer observer = {m->owner.observer->wire ? on_wire : NULL, on_notice,
                                     m->owner.observer->stamp ? on_stamp : NULL, m, m->owner.spares};
     hl7_link_init(&m->hl7, &m->config->hl7, &observer);
+    m->hl7.noise_told = m->signs.noise_told;
+    m->hl7.blank_told = m->signs.blanks_told;
 }
 
 static size_t push(struct machine *m, const unsigned char *bytes, size_t n, int64_t now)
 {
+    m->hl7.pausing = m->signs.looking;
     return hl7_link_push(&m->hl7, bytes, n, now);
 }
 
@@ -199,6 +202,8 @@ static size_t held(const struct machine *m)
 
 static void release(struct machine *m)
 {
+    m->signs.noise_told = m->hl7.noise_told;
+    m->signs.blanks_told = m->hl7.blank_told;
     hl7_link_free(&m->hl7);
 }
 
@@ -280,6 +285,7 @@ const struct protocol protocol_hl7 = {
     .eof = eof,
     .idle = idle,
     .quiet = idle,
+    .resting = idle,
     .waiting = waiting,
     .mute = mute,
     .held = held,

@@ -11,6 +11,7 @@ static enum detect offer(const char *text, size_t n, size_t piece, size_t *rest)
 {
     unsigned char held[64];
     size_t len = 0;
+    bool line = true;
     const char *sign;
     enum detect found = DETECT_MORE;
     for (size_t at = 0; at < n; at += piece) {
@@ -20,7 +21,8 @@ static enum detect offer(const char *text, size_t n, size_t piece, size_t *rest)
         len += some;
         exact = malloc(len);
         memcpy(exact, held, len);
-        found = detect_protocol(exact, len, rest, &sign);
+        found = detect_protocol(exact, len, line, rest, &sign);
+        line = detect_line(exact, len - *rest, line);
         free(exact);
         memmove(held, held + len - *rest, *rest);
         len = *rest;
@@ -59,6 +61,22 @@ int main(void)
         CASE("H|\\^&\r", DETECT_ASTM, 0),
         CASE("\n\nH@!~$", DETECT_ASTM, 2),
         CASE("HELLO\r", DETECT_MORE, 6),
+        CASE("SMITH^JANE|F\r", DETECT_MORE, 13),
+        CASE("JONES^ROBERT H^^\r", DETECT_MORE, 17),
+        CASE("OH-1 ready\r\n# H/W\r\n", DETECT_MORE, 19),
+        CASE("SSH-2.0-x\r\n", DETECT_MORE, 11),
+        CASE("|H|", DETECT_MORE, 3),
+        CASE("\xDCH^", DETECT_MORE, 3),
+        CASE("HH|", DETECT_MORE, 3),
+        CASE("xH", DETECT_MORE, 2),
+        CASE("x\rH", DETECT_MORE, 2),
+        CASE("x\rH|", DETECT_ASTM, 2),
+        CASE("x\n\t H|", DETECT_ASTM, 4),
+        CASE("x\0H|", DETECT_ASTM, 2),
+        CASE("\x03H|", DETECT_ASTM, 1),
+        CASE("\x7FH|", DETECT_ASTM, 1),
+        CASE("  H|", DETECT_ASTM, 2),
+        CASE("x  H|", DETECT_MORE, 5),
         CASE("H", DETECT_MORE, 0),
         CASE("\x0BMSH|^~\\&", DETECT_HL7, 0),
         CASE("\x0B\x06\x1C\r", DETECT_HL7, 0),

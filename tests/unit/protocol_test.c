@@ -89,7 +89,7 @@ static void log_message(struct bytes *log, const struct message *m, bool owed)
 static bool take_event(struct rig *r)
 {
     struct machine_event event;
-    if (!r->machine.protocol->next(&r->machine, &event))
+    if (!machine_next(&r->machine, &event))
         return false;
     if (event.kind == MACHINE_DELIVERY) {
         bytes_printf(&r->log, "done %s %d%s%s\n", event.delivery.outcome, (int)event.delivery.result,
@@ -115,19 +115,29 @@ static void drain(struct rig *r)
     r->machine.protocol->sent(&r->machine, n, r->now);
 }
 
+static void end(struct rig *r)
+{
+    machine_eof(&r->machine, r->now);
+    while (take_event(r))
+        drain(r);
+}
+
 static void feed(struct rig *r, const unsigned char *bytes, size_t n)
 {
     bytes_append(&r->in, bytes, n);
     for (bool moved = true; moved && r->in.len;) {
         unsigned char *copy = exact_copy(r->in.data, r->in.len);
-        size_t some = r->in.len, taken = 0;
-        if (r->machine.protocol->quiet(&r->machine))
-            some = machine_look(&r->machine, copy, some);
+        size_t some = machine_look(&r->machine, copy, r->in.len, r->now), taken = 0;
+        if (machine_changes(&r->machine)) {
+            end(r);
+            machine_change(&r->machine);
+            some = machine_look(&r->machine, copy, r->in.len, r->now);
+        }
         if (some)
-            taken = r->machine.protocol->push(&r->machine, copy, some, r->now);
+            taken = machine_push(&r->machine, copy, some, r->now);
         free(copy);
         bytes_drop(&r->in, taken);
-        moved = take_event(r) || taken;
+        moved = take_event(r) || taken || r->machine.signs.rested;
         drain(r);
     }
     while (take_event(r))
@@ -141,13 +151,6 @@ static const char *says(struct rig *r)
         log_out(&r->log, r->out.data, r->out.len);
     bytes_append(&r->log, "", 1);
     return (const char *)r->log.data;
-}
-
-static void end(struct rig *r)
-{
-    r->machine.protocol->eof(&r->machine, r->now);
-    while (take_event(r))
-        drain(r);
 }
 
 /* ---- detection ---- */
@@ -167,6 +170,11 @@ static void end(struct rig *r)
 #define BLOCK VT TEXT FS "\r"
 #define HL7_SAID "message MSH|^~\\&|A|B|C|D|2024||ORU^R01|1|P|2.3/PID|1/\n"
 #define ACKS(n) "<0B>MSH|^~\\&|C|D|A|B|T||ACK^R01|N" n "|P|2.3/MSA|AA|1/<1C>/"
+#define REFUSED "<0B>MSH|^~\\&|||||T||ACK|N1|P|2.5/MSA|AR|/ERR|||100^it does not begin with MSH^HL70357|E/<1C>/"
+#define NOISE(n, at, shown)                                                                                            \
+    "! noise: " #n " bytes at offset " #at " that begin no message ignored, beginning " shown "\n"
+#define BLANKS(n, at, shown)                                                                                           \
+    "! blanks: " #n " bytes at offset " #at " that begin no message ignored, beginning " shown "\n"
 #define IS_ASTM(sign) "! protocol: this is ASTM: " sign "\n"
 #define IS_HL7(sign) "! protocol: this is HL7: " sign "\n"
 #define FOREIGN_HL7(sign) "! wrong-protocol: the other side speaks HL7 (" sign "), this link is for ASTM\n"
@@ -217,28 +225,47 @@ static void detected(void)
 {
     static const struct talk table[] = {
         TALK(protocol_auto, "", ""),
-        TALK(protocol_auto, "\0 \r\n\t\x06\x15\x04noise\xFF", ""),
+        TALK(protocol_auto, "\0 \r\n\t\x06\x15\x04", BLANKS(8, 0, "<00><20><0D>")),
+        TALK(protocol_auto, "\0 \r\n\t\x06\x15\x04noise\xFF", NOISE(14, 0, "<00><20><0D>")),
+        TALK(protocol_auto, "GET / HTTP/1.1\r\nHost: lab\r\n\r\n", NOISE(29, 0, "xxx")),
+        TALK(protocol_auto, "SSH-2.0-x\r\n", NOISE(11, 0, "xxx")),
         TALK(protocol_auto, ENQ ASTM, IS_ASTM("ENQ") ASTM_SAID "> <06><06><06>\n"),
-        TALK(protocol_auto, "\0\0 \r\n" ENQ ASTM, IS_ASTM("ENQ") ASTM_SAID "> <06><06><06>\n"),
-        TALK(protocol_auto, "noise" EOT ENQ ENQ ASTM, IS_ASTM("ENQ") ASTM_SAID "> <06><06><06><06>\n"),
+        TALK(protocol_auto, "\0\0 \r\n" ENQ ASTM,
+             BLANKS(5, 0, "<00><00><20>") IS_ASTM("ENQ") ASTM_SAID "> <06><06><06>\n"),
+        TALK(protocol_auto, "noise" EOT ENQ ENQ ASTM,
+             NOISE(6, 0, "xxx") IS_ASTM("ENQ") ASTM_SAID "> <06><06><06><06>\n"),
         TALK(protocol_auto, ASTM, IS_ASTM("a frame") ASTM_SAID "> <06><06>\n"),
-        TALK(protocol_auto, STX STX "\r\n" ASTM, IS_ASTM("a frame") ASTM_SAID "> <06><06>\n"),
+        TALK(protocol_auto, STX STX "\r\n" ASTM,
+             NOISE(4, 0, "<02><02><0D>") IS_ASTM("a frame") ASTM_SAID "> <06><06>\n"),
         TALK(protocol_auto, "H|\\^&\rL|1|N\r", IS_ASTM("an H record") "message H|\\^&/L|1|N/ .unframed +owed\n"),
-        TALK(protocol_auto, "\0\n H@!~$\rL@1\r", IS_ASTM("an H record") "message H@!~$/L@1/ .unframed +owed\n"),
+        TALK(protocol_auto, "\0\n H@!~$\rL@1\r",
+             BLANKS(3, 0, "<00><0A><20>") IS_ASTM("an H record") "message H@!~$/L@1/ .unframed +owed\n"),
         TALK(protocol_auto, BLOCK, IS_HL7("VT") HL7_SAID "> " ACKS("1") "\n"),
-        TALK(protocol_auto, "\0 \r\n" BLOCK, IS_HL7("VT") HL7_SAID "> " ACKS("1") "\n"),
-        TALK(protocol_auto, "HELLO" VT "\r" BLOCK, IS_HL7("VT") HL7_SAID "> " ACKS("1") "\n"),
+        TALK(protocol_auto, "\0 \r\n" BLOCK, BLANKS(4, 0, "<00><20><0D>") IS_HL7("VT") HL7_SAID "> " ACKS("1") "\n"),
+        TALK(protocol_auto, "HELLO" VT "\r" BLOCK, NOISE(7, 0, "xxx") IS_HL7("VT") HL7_SAID "> " ACKS("1") "\n"),
         TALK(protocol_auto, VT "\x06" FS "\r" BLOCK, IS_HL7("VT") HL7_SAID "> " ACKS("1") "\n"),
         TALK(protocol_auto, VT "\x15" FS "\r" BLOCK, IS_HL7("VT") HL7_SAID "> " ACKS("1") "\n"),
         TALK(protocol_auto, TEXT BLOCK,
              IS_HL7("MSH") "message MSH|^~\\&|A|B|C|D|2024||ORU^R01|1|P|2.3/PID|1/ .unframed\n" HL7_SAID "> " ACKS("1")
                  ACKS("2") "\n"),
         TALK(protocol_auto, "MMS" TEXT BLOCK,
-             IS_HL7("MSH") "message MSH|^~\\&|A|B|C|D|2024||ORU^R01|1|P|2.3/PID|1/ .unframed\n" HL7_SAID "> " ACKS("1")
-                 ACKS("2") "\n"),
+             NOISE(3, 0, "xxx")
+                 IS_HL7("MSH") "message MSH|^~\\&|A|B|C|D|2024||ORU^R01|1|P|2.3/PID|1/ .unframed\n" HL7_SAID
+                               "> " ACKS("1") ACKS("2") "\n"),
         TALK(protocol_auto, "FHS|\r" BLOCK, IS_HL7("FHS") HL7_SAID "> " ACKS("1") "\n"),
-        TALK(protocol_auto, "\nBHS#\r" BLOCK, IS_HL7("BHS") HL7_SAID "> " ACKS("1") "\n"),
+        TALK(protocol_auto, "\nBHS#\r" BLOCK, BLANKS(1, 0, "<0A>") IS_HL7("BHS") HL7_SAID "> " ACKS("1") "\n"),
         TALK(protocol_auto, BLOCK BLOCK, IS_HL7("VT") HL7_SAID HL7_SAID "> " ACKS("1") ACKS("2") "\n"),
+        /* an H that begins no line is none: names, greetings */
+        TALK(protocol_auto, "SMITH^JANE|F\r" FS "\r" BLOCK,
+             NOISE(15, 0, "xxx") IS_HL7("VT") HL7_SAID "> " ACKS("1") "\n"),
+        TALK(protocol_auto, "JONES^ROBERT H^^\r" FS "\r" BLOCK,
+             NOISE(19, 0, "xxx") IS_HL7("VT") HL7_SAID "> " ACKS("1") "\n"),
+        TALK(protocol_auto, "OH-1 H/W\r\n" ENQ ASTM, NOISE(10, 0, "xx-") IS_ASTM("ENQ") ASTM_SAID "> <06><06><06>\n"),
+        TALK(protocol_auto, "x\rH|\\^&\rL|1|N\r",
+             NOISE(2, 0, "x<0D>") IS_ASTM("an H record") "message H|\\^&/L|1|N/ .unframed +owed\n"),
+        /* noise is told once, whoever is there then */
+        TALK(protocol_auto, "noise" BLOCK "noise" BLOCK,
+             NOISE(5, 0, "xxx") IS_HL7("VT") HL7_SAID HL7_SAID "> " ACKS("1") ACKS("2") "\n"),
     };
     talks(table, sizeof table / sizeof *table);
 }
@@ -249,7 +276,8 @@ static void mended(void)
     static const struct talk table[] = {
         TALK(protocol_auto, ENQ BLOCK, IS_ASTM("ENQ") IS_HL7("VT") HL7_SAID "> <06>" ACKS("1") "\n"),
         TALK(protocol_auto, ENQ "\0\r\n " BLOCK, IS_ASTM("ENQ") IS_HL7("VT") HL7_SAID "> <06>" ACKS("1") "\n"),
-        TALK(protocol_auto, "\r\n" ENQ EOT "noise" BLOCK, IS_ASTM("ENQ") IS_HL7("VT") HL7_SAID "> <06>" ACKS("1") "\n"),
+        TALK(protocol_auto, "\r\n" ENQ EOT "noise" BLOCK,
+             BLANKS(2, 0, "<0D><0A>") IS_ASTM("ENQ") IS_HL7("VT") HL7_SAID "> <06>" ACKS("1") "\n"),
         TALK(protocol_auto, ENQ ENQ BLOCK, IS_ASTM("ENQ") IS_HL7("VT") HL7_SAID "> <06><06>" ACKS("1") "\n"),
         TALK(protocol_auto, ENQ TEXT BLOCK,
              IS_ASTM("ENQ") IS_HL7("MSH") "message MSH|^~\\&|A|B|C|D|2024||ORU^R01|1|P|2.3/PID|1/ .unframed\n" HL7_SAID
@@ -260,6 +288,30 @@ static void mended(void)
              IS_HL7("VT") HL7_SAID IS_ASTM("ENQ") ASTM_SAID "> " ACKS("1") "<06><06><06>\n"),
         TALK(protocol_auto, BLOCK "\r\n" ASTM,
              IS_HL7("VT") HL7_SAID IS_ASTM("a frame") ASTM_SAID "> " ACKS("1") "<06><06>\n"),
+        TALK(protocol_auto, ENQ ASTM BLOCK ENQ ASTM BLOCK,
+             IS_ASTM("ENQ") ASTM_SAID IS_HL7("VT") HL7_SAID IS_ASTM("ENQ") ASTM_SAID IS_HL7("VT") HL7_SAID
+             "> <06><06><06>" ACKS("1") "<06><06><06>" ACKS("2") "\n"),
+        /* in a session, with a message or in the middle of one */
+        TALK(protocol_auto, ENQ FRAME_1 FRAME_2 BLOCK,
+             IS_ASTM("ENQ") ASTM_SAID IS_HL7("VT") HL7_SAID "> <06><06><06>" ACKS("1") "\n"),
+        TALK(protocol_auto, ENQ FRAME_1 BLOCK ENQ ASTM,
+             IS_ASTM("ENQ") IS_HL7("VT") HL7_SAID IS_ASTM("ENQ") ASTM_SAID "> <06><06>" ACKS("1") "<06><06><06>\n"),
+        /* behind what is no message: a frame that is cut off, one that is refused, noise, a block that is refused */
+        TALK(protocol_auto, ENQ STX "1H|" EOT BLOCK, IS_ASTM("ENQ") IS_HL7("VT") HL7_SAID "> <06>" ACKS("1") "\n"),
+        TALK(protocol_auto, ENQ STX "2H|" ETX "00\r\n" BLOCK,
+             IS_ASTM("ENQ") IS_HL7("VT") HL7_SAID "> <06><15>" ACKS("1") "\n"),
+        TALK(protocol_auto, ENQ "H|H|noiseM" BLOCK, IS_ASTM("ENQ") IS_HL7("VT") HL7_SAID "> <06>" ACKS("1") "\n"),
+        TALK(protocol_auto, VT "Junk" FS "\r" ENQ ASTM,
+             IS_HL7("VT") IS_ASTM("ENQ") ASTM_SAID "> " REFUSED "<06><06><06>\n"),
+        /* records without frames end at what they cannot have */
+        TALK(protocol_auto, "H|\\^&\rP|1\r" BLOCK,
+             IS_ASTM("an H record") "message H|\\^&/P|1/ -incomplete .unframed +owed\n" IS_HL7("VT") HL7_SAID
+             "> " ACKS("1") "\n"),
+        TALK(protocol_auto, "H/W ok\r\n" BLOCK,
+             IS_ASTM("an H record") "message H/W ok/ -incomplete .unframed +owed\n" IS_HL7("VT") HL7_SAID
+             "> " ACKS("1") "\n"),
+        TALK(protocol_auto, "H|\\^&\r" FS "\r" ENQ ASTM,
+             IS_ASTM("an H record") "message H|\\^&/ -incomplete .unframed +owed\n" ASTM_SAID "> <06><06><06>\n"),
     };
     talks(table, sizeof table / sizeof *table);
 }
@@ -276,33 +328,62 @@ static void inside(void)
     talks(table, sizeof table / sizeof *table);
 }
 
-/* A link that has a protocol says once that it is the wrong one, and changes nothing. */
+/* A link that has a protocol says once that it is the wrong one, and changes nothing; unless a message shows that it is
+ * the right one. */
 static void foreign(void)
 {
     static const struct talk table[] = {
         TALK(protocol_astm, ENQ ASTM, ASTM_SAID "> <06><06><06>\n"),
         TALK(protocol_hl7, BLOCK, HL7_SAID "> " ACKS("1") "\n"),
         TALK(protocol_hl7, ENQ ENQ ENQ, FOREIGN_ASTM("ENQ")),
-        TALK(protocol_hl7, ENQ BLOCK ENQ, FOREIGN_ASTM("ENQ") HL7_SAID "> " ACKS("1") "\n"),
-    };
-    static const struct {
-        const struct protocol *protocol;
-        const char *bytes, *says;
-    } whole[] = {
-        {&protocol_astm, BLOCK, FOREIGN_HL7("VT")},
-        {&protocol_astm, "\r\n" TEXT, FOREIGN_HL7("MSH")},
-        {&protocol_hl7, FRAME_1, FOREIGN_ASTM("a frame")},
-        {&protocol_hl7, "H|\\^&\rL|1|N\r", FOREIGN_ASTM("an H record")},
+        TALK(protocol_astm, BLOCK BLOCK, FOREIGN_HL7("VT")),
+        TALK(protocol_astm, ENQ EOT BLOCK, FOREIGN_HL7("VT") "> <06>\n"),
+        TALK(protocol_astm, "\r\n" TEXT TEXT, FOREIGN_HL7("MSH")),
+        TALK(protocol_astm, STX "9" ENQ "FHS|", FOREIGN_HL7("FHS") "> <06>\n"),
+        TALK(protocol_hl7, FRAME_1 FRAME_1, FOREIGN_ASTM("a frame")),
+        TALK(protocol_hl7, "MSHH" STX STX "1H|", FOREIGN_ASTM("a frame")),
+        TALK(protocol_hl7, "H|\\^&\rL|1|N\rH|\\^&\rL|1|N\r", FOREIGN_ASTM("an H record")),
+        TALK(protocol_hl7, "noise\r\nH|\\^&\r", FOREIGN_ASTM("an H record")),
+        TALK(protocol_hl7, VT "Junk" FS "\r" ENQ, FOREIGN_ASTM("ENQ") "> " REFUSED "\n"),
+        TALK(protocol_hl7, "SMITH^JANE|F\r" FS "\r", ""),
+        TALK(protocol_hl7, "SMITH^JANE|F\r" FS "\r" BLOCK, HL7_SAID "> " ACKS("1") "\n"),
+        TALK(protocol_hl7, ENQ BLOCK ENQ, HL7_SAID "> " ACKS("1") "\n"),
+        TALK(protocol_hl7, BLOCK ENQ FRAME_1, HL7_SAID "> " ACKS("1") "\n"),
+        TALK(protocol_astm, BLOCK ENQ ASTM BLOCK, ASTM_SAID "> <06><06><06>\n"),
     };
     talks(table, sizeof table / sizeof *table);
-    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
-        struct rig r;
-        begin(&r, whole[i].protocol);
-        feed(&r, (const unsigned char *)whole[i].bytes, strlen(whole[i].bytes));
-        feed(&r, (const unsigned char *)whole[i].bytes, strlen(whole[i].bytes));
-        is_str(says(&r), whole[i].says, "%s, foreign bytes %zu: told once", whole[i].protocol->name, i);
-        finish(&r);
-    }
+    struct rig r;
+    begin(&r, &protocol_hl7);
+    feed(&r, (const unsigned char *)ENQ, 1);
+    is_int(machine_deadline(&r.machine), 1000, "it waits a second for such a message");
+    machine_tick(&r.machine, 1000);
+    ok(machine_deadline(&r.machine) > 1000, "and no longer");
+    r.log.len = 0;
+    feed(&r, (const unsigned char *)ENQ, 1);
+    end(&r);
+    is_str(says(&r), "", "and tells of it once");
+    finish(&r);
+}
+
+/* Noise is told when 2 s have passed without a byte. */
+static void silence(void)
+{
+    struct rig r;
+    begin(&r, &protocol_auto);
+    ok(machine_deadline(&r.machine) == INT64_MAX, "without noise there is nothing to tell");
+    feed(&r, (const unsigned char *)"\0\0", 2);
+    is_int(machine_deadline(&r.machine), 2000, "blanks are told of after 2 s");
+    machine_tick(&r.machine, r.now = 2000);
+    feed(&r, (const unsigned char *)"abc", 3);
+    r.now = 3000;
+    feed(&r, (const unsigned char *)"d", 1);
+    is_int(machine_deadline(&r.machine), 5000, "noise, 2 s after its last byte");
+    machine_tick(&r.machine, r.now = 5000);
+    ok(machine_deadline(&r.machine) == INT64_MAX, "and that was all of it");
+    feed(&r, (const unsigned char *)"\0more", 5);
+    end(&r);
+    is_str(says(&r), BLANKS(2, 0, "<00><00>") NOISE(4, 2, "xxx"), "each of them once");
+    finish(&r);
 }
 
 /* What looks like the beginning of something is kept back, and nothing else. */
@@ -313,14 +394,14 @@ static void looked_at(void)
         size_t n, allowed;
     } cases[] = {
         {"", 0, 0},       {"noise", 5, 5}, {"noiseM", 6, 5}, {"noiseMS", 7, 5},  {"MSH", 3, 0},
-        {"MSHA", 4, 4},   {"H", 1, 0},     {"HH", 2, 1},     {"\x02", 1, 0},     {"\x0B", 1, 0},
+        {"MSHA", 4, 4},   {"H", 1, 0},     {"HH", 2, 2},     {"\x02", 1, 0},     {"\x0B", 1, 0},
         {"\0\0\0", 3, 3}, {"FH", 2, 0},    {"BHSB", 4, 3},   {"\x0B\x0B", 2, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rig r;
         begin(&r, &protocol_auto);
         unsigned char *copy = exact_copy(cases[i].bytes, cases[i].n);
-        is_int(machine_look(&r.machine, copy, cases[i].n), cases[i].allowed, "of %zu undecided bytes, case %zu",
+        is_int(machine_look(&r.machine, copy, cases[i].n, 0), cases[i].allowed, "of %zu undecided bytes, case %zu",
                cases[i].n, i);
         ok(r.machine.protocol == &protocol_auto, "... it is nobody's protocol yet");
         free(copy);
@@ -378,8 +459,11 @@ static void through_machine(const struct protocol *protocol, const unsigned char
     r.all_notices = true;
     const struct protocol *p = r.machine.protocol;
     for (size_t i = 0; i < n; r.now += 10, i++) {
-        while (!p->push(&r.machine, in + i, 1, r.now) && take_event(&r))
+        for (bool resting = p->resting(&r.machine), moved = true; moved && !p->push(&r.machine, in + i, 1, r.now);) {
+            moved = take_event(&r) || resting != p->resting(&r.machine);
+            resting = p->resting(&r.machine);
             drain(&r);
+        }
         drain(&r);
         while (take_event(&r))
             drain(&r);
@@ -747,6 +831,7 @@ int main(void)
     mended();
     inside();
     foreign();
+    silence();
     looked_at();
     nobody();
     alike();
