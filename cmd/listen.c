@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "base/option.h"
 #include "link/metrics.h"
-#include "link/notify.h"
 #include "link/target_exec.h"
 #include "link/target_sink.h"
 #include "status.h"
@@ -296,10 +295,12 @@ int run_hub(struct hub *hub, int ready_fd)
 {
     if (ready_fd >= 0)
         hub_announce(hub, ready_fd);
-    notify_service("READY=1");
     switch (hub_run(hub)) {
     case HUB_GIVEN_UP:
         return STATUS_UNREACHABLE;
+    case HUB_UNBOUND:
+        log_line(LOG_ERROR, "%s", hub->failure.why);
+        return link_status(&hub->failure);
     case HUB_IO:
         return STATUS_IO;
     case HUB_FAILED:
@@ -398,12 +399,10 @@ static bool add_links(struct listener *l, char **endpoints, const char *const *n
 static void on_reload(void *context, int64_t now)
 {
     struct listener *l = context;
-    notify_service("RELOADING=1");
     if (l->journal)
         target_journal_reopen(&l->to_journal);
     if (l->links.file)
         links_reload(&l->links, l->running, now);
-    notify_service("READY=1");
 }
 
 static void on_retired(void *context, const struct link_config *config)

@@ -553,6 +553,44 @@ interrupted() {
     [ "$status" = 0 ]
 }
 
+@test "a name that is listened on is looked up while the links go on, and is all of its addresses" {
+    local hosts
+    unshare -m true 2>/dev/null || skip "mount namespaces are not permitted here"
+    hosts=$DIR/hosts
+    printf '%s\n' '127.0.0.3 here' '127.0.0.2 here' '192.0.2.1 here' '192.0.2.1 elsewhere' >"$hosts"
+    # shellcheck disable=SC2016 # for the shell that is started
+    start_listener unshare -m --propagation private sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$hosts" \
+        inst-listen -q listen:here:0 127.0.0.1:0
+    [ ${#ENDPOINTS[@]} = 3 ]
+    [[ ${ENDPOINTS[*]} = listen:127.0.0.[23]:*' 'listen:127.0.0.[23]:*' 'listen:127.0.0.1:* ]]
+    instsim hl7 -q --profile chemistry "${ENDPOINTS[0]#listen:}"
+    instsim astm -q --profile chemistry "${ENDPOINTS[1]#listen:}"
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 2
+    # shellcheck disable=SC2016
+    run timeout 20 unshare -m --propagation private sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$hosts" \
+        inst-listen listen:elsewhere:0
+    [ "$status" = 69 ]
+    [[ $output = *'cannot listen'* ]]
+}
+
+@test "a name that is unknown when links are read again is told, and tried when they are read the next time" {
+    echo 'lab auto 127.0.0.1:0' >"$LINKS"
+    start_listener inst-listen -f "$LINKS"
+    echo 'named auto no-such-host.invalid:4000' >>"$LINKS"
+    reload
+    await_err 'named: no-such-host.invalid:4000: the host is unknown'
+    dial
+    deliver meanwhile
+    reload
+    await_err 'named: no-such-host.invalid:4000: the host is unknown' 2
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 1
+}
+
 @test "who does not answer a dial is given --connect-timeout, and others are not kept waiting" {
     inherit -1 sleep 60 2>"$DIR/port" 3>&- &
     started+=($!)

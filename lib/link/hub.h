@@ -35,8 +35,24 @@ enum hub_end {
     HUB_DONE,
     HUB_GIVEN_UP, /* nothing is left to listen on or to dial, and something was dialled in vain */
     HUB_IO,       /* stdout failed, a line is torn, or an acknowledged message could not be kept */
+    HUB_UNBOUND,  /* before all was bound an endpoint could not be: hub->failure says why */
     HUB_FAILED,   /* the system does not let the loop go on */
     HUB_SIGNAL,   /* a second signal: exit at once */
+};
+
+enum hub_error {
+    HUB_FINE,
+    HUB_USAGE,
+    HUB_UNREACHABLE,
+    HUB_NO_SUCH_ADDRESS, /* it is none of this machine's */
+    HUB_NOT_PERMITTED,
+    HUB_SYSTEM,
+};
+
+/* Why an endpoint could not be opened. */
+struct hub_failure {
+    enum hub_error error;
+    char why[512];
 };
 
 struct hub {
@@ -64,25 +80,13 @@ struct hub {
     struct time_text stamp_time;
     bool stopping;
     int64_t stop_by;
+    bool settled, bound; /* nothing is still to be bound; that was so once */
+    int ready_fd;        /* where to say so then; -1: nowhere, or it is said */
+    struct hub_failure failure;
     int signals;      /* how many SIGTERM, SIGINT and SIGHUP came */
     enum hub_end end; /* what hub_run will return */
     int signal;       /* the second one, for HUB_SIGNAL */
     unsigned char buffer[64 << 10];
-};
-
-enum hub_error {
-    HUB_FINE,
-    HUB_USAGE,
-    HUB_UNREACHABLE,
-    HUB_NO_SUCH_ADDRESS, /* it is none of this machine's */
-    HUB_NOT_PERMITTED,
-    HUB_SYSTEM,
-};
-
-/* Why an endpoint could not be opened. */
-struct hub_failure {
-    enum hub_error error;
-    char why[512];
 };
 
 /* The defaults of the contract. */
@@ -93,8 +97,8 @@ struct hub_config hub_defaults(void);
 bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub_hooks *hooks,
               struct handover *handover);
 
-/* Adds an endpoint; a listening one is bound, to all addresses of a name; a dialling one begins when the hub runs. The
- * endpoint's text stays the caller's. False: *failure says why. */
+/* Adds an endpoint; a listening one is bound, to all addresses of a name once the hub runs and they are known; a
+ * dialling one begins when the hub runs. The endpoint's text stays the caller's. False: *failure says why. */
 bool hub_add(struct hub *hub, const struct endpoint *endpoint, struct link *link, struct hub_failure *failure);
 
 /* A link for endpoints to be added to. config stays the caller's until the hub is closed, or says that the link is
@@ -108,9 +112,13 @@ bool hub_is_dead(const struct hub *hub, const struct link *link);
  * or after grace_ms. */
 void hub_retire(struct hub *hub, struct link *link, int64_t now);
 
-/* Writes a line for each bound socket, and for each endpoint that has none, to fd, in the order in which they were
- * added, and closes it, unless it is stderr. */
-void hub_announce(const struct hub *hub, int fd);
+/* Has a line written to fd when all is bound, for each bound socket, and for each endpoint that has none, in the order
+ * in which they were added; then fd is closed, unless it is stderr. */
+void hub_announce(struct hub *hub, int fd);
+
+/* A link cannot be listened on, as turns out while the hub runs: its ports are closed. It ends the run until all was
+ * bound once, and is told after that. */
+void hub_unbound(struct hub *hub, struct link *link, const struct hub_failure *failure, int64_t now);
 
 /* Runs until it is stopped, or nothing is left that could bring a connection. */
 enum hub_end hub_run(struct hub *hub);

@@ -27,6 +27,11 @@ bool port_dials(const struct port *p)
     return p->endpoint.kind == ENDPOINT_DIAL || p->endpoint.kind == ENDPOINT_SERIAL;
 }
 
+bool port_is_unbound(const struct port *p)
+{
+    return p->endpoint.kind == ENDPOINT_LISTEN && (p->state == PORT_WAITING || p->state == PORT_RESOLVING);
+}
+
 static void close_fd(struct port *p)
 {
     if (p->source.fd >= 0)
@@ -45,6 +50,9 @@ static void leave(struct port *p)
 }
 
 /* ---- listening ---- */
+
+static bool bind_to(struct port *p, const struct address *address, struct hub_failure *failure);
+static void bind_addresses(struct port *p, int64_t now);
 
 /* True when accepting may go on in this turn. */
 static bool refuse_for_now(struct port *p, int error, int64_t now)
@@ -185,6 +193,16 @@ static void connect_next(struct port *p, const char *why, int64_t now)
     schedule(p, why, now);
 }
 
+/* Asks for the addresses of its name. False when the system refuses. */
+static bool look_up(struct port *p)
+{
+    if (!resolve_begin(p->resolve, p->endpoint.host, p->endpoint.port))
+        return false;
+    p->source.fd = p->resolve->fd;
+    p->state = PORT_RESOLVING;
+    return true;
+}
+
 static void dial(struct port *p, int64_t now)
 {
     struct resolve *r = p->resolve;
@@ -196,10 +214,7 @@ static void dial(struct port *p, int64_t now)
     if (known) {
         r->n = 1;
         connect_next(p, "", now);
-    } else if (resolve_begin(r, p->endpoint.host, p->endpoint.port)) {
-        p->source.fd = r->fd;
-        p->state = PORT_RESOLVING;
-    } else {
+    } else if (!look_up(p)) {
         schedule(p, strerror(errno), now);
     }
 }
@@ -209,7 +224,10 @@ static void resolved(struct port *p, int64_t now)
     if (!resolve_read(p->resolve))
         return;
     leave(p);
-    connect_next(p, "the host is unknown", now);
+    if (port_is_unbound(p))
+        bind_addresses(p, now);
+    else
+        connect_next(p, resolve_why(p->resolve), now);
 }
 
 static void next_address(struct port *p, const char *why, int64_t now)
@@ -266,6 +284,53 @@ void port_lost(struct port *p, bool worked, int64_t now)
         schedule(p, p->endpoint.kind == ENDPOINT_SERIAL ? "the line is gone" : "the connection is gone", now);
 }
 
+/* ---- listening on a name ---- */
+
+static void cannot_listen(struct port *p, enum hub_error error, const char *why, int64_t now)
+{
+    struct hub_failure failure = {.error = error};
+    snprintf(failure.why, sizeof failure.why, "%s: %s", p->endpoint.text, why);
+    hub_unbound(p->hub, p->link, &failure, now);
+}
+
+/* Takes the next step: to ask, or where nobody has answered in time, to give up. */
+static void look_up_to_listen(struct port *p, int64_t now)
+{
+    if (p->state == PORT_RESOLVING) {
+        cannot_listen(p, HUB_UNREACHABLE, "the name server is silent", now);
+        return;
+    }
+    p->due = now + p->link->config->connect_ms;
+    if (!look_up(p))
+        cannot_listen(p, HUB_SYSTEM, strerror(errno), now);
+}
+
+/* The first address is its own; for each other one there is a port behind it. */
+static void bind_addresses(struct port *p, int64_t now)
+{
+    struct hub_failure failure;
+    struct port *last = NULL;
+    if (!p->resolve->n) {
+        cannot_listen(p, HUB_UNREACHABLE, resolve_why(p->resolve), now);
+        return;
+    }
+    for (size_t i = 0; i < p->resolve->n; i++) {
+        const struct address *address = &p->resolve->addresses[i];
+        struct port *other = last ? port_listen(p->hub, &p->endpoint, address, p->link, &failure) : NULL;
+        if (other) {
+            other->next = last->next;
+            last = last->next = other;
+        } else if (!last && bind_to(p, address, &failure)) {
+            last = p;
+        } else if (failure.error != HUB_NO_SUCH_ADDRESS) {
+            hub_unbound(p->hub, p->link, &failure, now);
+            return;
+        }
+    }
+    if (!last)
+        hub_unbound(p->hub, p->link, &failure, now);
+}
+
 /* ---- the loop's questions ---- */
 
 static short interest(struct loop_source *source)
@@ -312,6 +377,8 @@ static void tick(struct loop_source *source, int64_t now)
     struct port *p = of(source);
     if (p->state == PORT_FULL)
         p->state = PORT_LISTENING;
+    else if (port_is_unbound(p))
+        look_up_to_listen(p, now);
     else if (p->state == PORT_WAITING && p->endpoint.kind == ENDPOINT_SERIAL)
         open_line(p, now);
     else if (p->state == PORT_WAITING)
@@ -397,21 +464,26 @@ static void remove_file(const struct port *p)
         unlink(p->endpoint.host);
 }
 
+static bool bind_to(struct port *p, const struct address *address, struct hub_failure *failure)
+{
+    p->source.fd = endpoint_listen(&p->endpoint, address);
+    if (p->source.fd < 0)
+        return fail(p, kind_of(errno), "cannot listen", failure);
+    p->state = PORT_LISTENING;
+    remember_file(p);
+    return true;
+}
+
 struct port *port_listen(struct hub *hub, const struct endpoint *e, const struct address *address, struct link *link,
                          struct hub_failure *failure)
 {
     struct port *p = create(hub, e, link, failure);
-    if (!p)
-        return NULL;
-    p->source.fd = endpoint_listen(e, address);
-    p->state = PORT_LISTENING;
-    if (p->source.fd < 0)
-        return settle(p, fail(p, kind_of(errno), "cannot listen", failure));
-    remember_file(p);
-    return settle(p, true);
+    return p ? settle(p, bind_to(p, address, failure)) : NULL;
 }
 
-struct port *port_dial(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
+/* A port that begins with a look-up once the hub runs. */
+static struct port *create_asking(struct hub *hub, const struct endpoint *e, struct link *link,
+                                  struct hub_failure *failure)
 {
     struct port *p = create(hub, e, link, failure);
     if (!p)
@@ -421,6 +493,17 @@ struct port *port_dial(struct hub *hub, const struct endpoint *e, struct link *l
     if (p->resolve)
         p->resolve->fd = -1;
     return settle(p, p->resolve != NULL);
+}
+
+struct port *port_listen_by_name(struct hub *hub, const struct endpoint *e, struct link *link,
+                                 struct hub_failure *failure)
+{
+    return create_asking(hub, e, link, failure);
+}
+
+struct port *port_dial(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
+{
+    return create_asking(hub, e, link, failure);
 }
 
 struct port *port_serial(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)

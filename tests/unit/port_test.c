@@ -251,6 +251,44 @@ static void test_silent_name_server(void)
     close_hub();
 }
 
+/* The same for a port that is to listen: until all was bound once that ends the run, and is told after that. */
+static void test_silent_name_server_listening(bool bound)
+{
+    struct link *link = open_hub();
+    struct port *p = open_port(link, "listen:analyzer.example:4000"), *other = open_port(link, "listen:127.0.0.1:0");
+    hub.bound = bound;
+    ok(port_is_unbound(p) && !port_is_unbound(other), "a name to listen on is asked for when the hub runs");
+    turn(p);
+    int64_t began = now;
+    is_int(p->state, PORT_RESOLVING, "... and nobody waits");
+    now += 9999;
+    turn(p);
+    pid_t child = p->resolve->child;
+    advance(p);
+    is_int(now - began, 10000, "the name server has as long as a dial");
+    is_int(p->state, PORT_CLOSED, "then the link is not listened on");
+    is_int(other->state, PORT_CLOSED, "... nowhere");
+    ok(hub_is_dead(&hub, link), "... to be tried again when the links are read again");
+    ok(kill(child, 0) != 0 && errno == ESRCH, "the process that asked is gone");
+    is_int(hub.stopping, !bound, "the run ends unless all was bound once");
+    is_int(hub.end, bound ? HUB_DONE : HUB_UNBOUND, "... and how");
+    if (!bound)
+        is_str(hub.failure.why, "listen:analyzer.example:4000: the name server is silent", "... and why");
+    close_hub();
+}
+
+static void test_stop_while_asking(void)
+{
+    struct port *p = open_port(open_hub(), "listen:analyzer.example:4000");
+    turn(p);
+    pid_t child = p->resolve->child;
+    hub_stop(&hub, 10000, now);
+    is_int(p->state, PORT_CLOSED, "a hub that is stopped waits for no name");
+    ok(kill(child, 0) != 0 && errno == ESRCH, "the process that asked is gone");
+    is_int(hub.end, HUB_DONE, "and that is no failure");
+    close_hub();
+}
+
 /* ---- accepting ---- */
 
 static struct port *listen_here(struct link *link, struct address *address)
@@ -333,6 +371,9 @@ int main(void)
     test_lost();
     test_itself();
     test_silent_name_server();
+    test_silent_name_server_listening(false);
+    test_silent_name_server_listening(true);
+    test_stop_while_asking();
     test_full(EMFILE, "EMFILE");
     test_full(ENFILE, "ENFILE");
     test_full(ENOMEM, "ENOMEM");
