@@ -451,6 +451,17 @@ static bool add_journal(struct listener *l, struct handover *h)
     return result == JOURNAL_OK;
 }
 
+/* The file of --metrics has to be one that can be written. */
+static bool metrics_begin(struct listener *l, struct hub *hub)
+{
+    const char *why = l->hub.metrics ? metrics_write(hub->links, l->hub.metrics, &hub->metrics) : NULL;
+    if (!why)
+        return true;
+    log_line(LOG_ERROR, "--metrics: %s: %s", l->hub.metrics, why);
+    l->hub.metrics = NULL;
+    return false;
+}
+
 static void listen_and_print(struct listener *l)
 {
     static struct hub hub;
@@ -471,7 +482,7 @@ static void listen_and_print(struct listener *l)
         l->status = STATUS_SYSTEM;
     } else if (!links_open(&l->links, &hub)) {
         complain(l);
-    } else if (l->hub.metrics && !metrics_write(hub.links, l->hub.metrics, &hub.metrics)) {
+    } else if (!metrics_begin(l, &hub)) {
         l->status = STATUS_CANNOT_CREATE;
     } else {
         l->status = run_hub(&hub, l->ready_fd);

@@ -1301,10 +1301,34 @@ metric() {
     dial
     post one
     await_err "metrics: $DIR/place/metrics: No such file"
+    mkdir "$DIR/place"
+    await_err "metrics: $DIR/place/metrics: it is written again"
     hang_up
     stop_listener
     [ "$status" = 0 ]
     count_lines "$DIR/out" 1
+    has_lines 2 'metrics:' "$DIR/err"
+    none has_lines 3 'metrics:' "$DIR/err"
+}
+
+@test "--metrics replaces nothing but a regular file, and writes through no link" {
+    echo mine >"$DIR/victim"
+    ln -s victim "$DIR/fin.prom.new"
+    refused 73 'not ours' --metrics "$DIR/fin.prom" 127.0.0.1:0
+    [ -L "$DIR/fin.prom.new" ]
+    ln -s victim "$DIR/link.prom"
+    refused 73 'no regular file' --metrics "$DIR/link.prom" 127.0.0.1:0
+    mkfifo "$DIR/fifo.prom"
+    refused 73 'no regular file' --metrics "$DIR/fifo.prom" 127.0.0.1:0
+    refused 73 'no regular file' --metrics /dev/null 127.0.0.1:0
+    [ -c /dev/null ]
+    [ "$(<"$DIR/victim")" = mine ]
+    echo stale >"$DIR/own.prom.new"
+    start_listener inst-listen --metrics "$DIR/own.prom" 127.0.0.1:0
+    stop_listener
+    [ "$status" = 0 ]
+    grep -q '^# TYPE instlink_connections' "$DIR/own.prom"
+    [ ! -e "$DIR/own.prom.new" ]
 }
 
 @test "a service manager hears when it is ready, reads links again, is alive, and stops" {

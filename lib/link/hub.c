@@ -242,6 +242,18 @@ void hub_retire(struct hub *hub, struct link *link, int64_t now)
 
 /* ---- the end of a turn ---- */
 
+static bool write_metrics(struct hub *hub, int64_t now)
+{
+    char times[64];
+    const char *file = hub->config->metrics, *why = metrics_write(hub->links, file, &hub->metrics);
+    uint64_t n = why ? log_fault_happens(&hub->metrics_fault, now) : 0;
+    if (n)
+        log_line(LOG_ERROR, "--metrics: %s: %s%s", file, why, log_fault_times(n, times));
+    else if (!why && log_fault_ends(&hub->metrics_fault))
+        log_line(LOG_ERROR, "--metrics: %s: it is written again", file);
+    return !why;
+}
+
 /* The metrics are rewritten within a second of a change, and at most once a second. */
 static void keep_metrics(struct hub *hub, int64_t now)
 {
@@ -253,9 +265,8 @@ static void keep_metrics(struct hub *hub, int64_t now)
         if (now < hub->metrics_at)
             return;
     }
-    hub->metrics_at = INT64_MAX;
+    hub->metrics_at = write_metrics(hub, now) ? INT64_MAX : now + METRICS_MS;
     hub->metrics_last = now;
-    metrics_write(hub->links, hub->config->metrics, &hub->metrics);
 }
 
 static void keep_watchdog(struct hub *hub, int64_t now)
@@ -466,7 +477,7 @@ void hub_close(struct hub *hub)
     for (struct port *p = hub->ports; p; p = p->next)
         port_close(p);
     if (hub->config->metrics)
-        metrics_write(hub->links, hub->config->metrics, &hub->metrics);
+        write_metrics(hub, now);
     loop_free(&hub->loop);
     spares_free(&hub->spares);
     while (hub->links) {

@@ -3,6 +3,7 @@
 #ifndef INSTLINK_HUB_H
 #define INSTLINK_HUB_H
 
+#include "base/log.h"
 #include "link/endpoint.h"
 #include "link/handover.h"
 #include "link/loop.h"
@@ -66,7 +67,8 @@ struct hub {
     int64_t gone_by;    /* when their connections are closed, whatever is in flight */
     int64_t metrics_at; /* when the metrics are to be written; INT64_MAX: nothing has happened since they were */
     int64_t metrics_last;
-    struct bytes metrics;             /* as they were written last */
+    struct bytes metrics; /* as they were written last */
+    struct log_fault metrics_fault;
     int64_t watchdog_ms, watchdog_at; /* 0: nobody watches */
     struct connection **slots;        /* by number; NULL: free */
     size_t slots_n, connections;
