@@ -954,6 +954,41 @@ interrupted() {
     [ "$(grep -c 'takes its place' "$DIR/err")" = 1 ]
 }
 
+@test "--replace serves an instrument at once, also where its own old connection is the last that there may be" {
+    local i old=()
+    start_listener inst-listen --replace --max-connections 1 --metrics "$DIR/metrics" -n lab 127.0.0.1:0
+    for i in 1 2 3; do
+        dial
+        old+=("$WIRE")
+        deliver "$i"
+    done
+    await metric connections 'link="lab"' 1 # those that we have closed and who do not close count no more
+    for WIRE in "${old[@]}"; do
+        hang_up
+    done
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 3
+    none grep -q 'refused a connection' "$DIR/err"
+}
+
+@test "a connection that was closed for its silence makes room at once, whether its peer closes or not" {
+    local silent
+    start_listener inst-listen --max-connections 1 --idle-timeout 0.1 127.0.0.1:0
+    dial
+    silent=$WIRE
+    deliver one
+    hear CLOSE
+    dial
+    deliver two
+    hang_up
+    WIRE=$silent
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 2
+}
+
 @test "--max-connections counts over all links" {
     local open
     start_listener inst-listen --max-connections 2 127.0.0.1:0 127.0.0.1:0

@@ -519,6 +519,8 @@ void connection_close(struct connection *c, int64_t now)
         return;
     protocol_of(c)->refuse(&c->machine, now);
     c->closing = true;
+    c->hub->draining++;
+    c->link->draining++;
     c->close_by = now + DRAIN_MS;
     discard(c, c->in.data, c->in.len);
     advance(c, now);
@@ -543,7 +545,9 @@ void connection_drop(struct connection *c, int64_t now)
     hub->held -= c->held;
     hub->slots[c->number & UINT32_MAX] = NULL;
     hub->connections--;
+    hub->draining -= c->closing;
     c->link->connections--;
+    c->link->draining -= c->closing;
     if (hub->hooks.down)
         hub->hooks.down(hub->hooks.context, c, now);
     port_lost(c->port, c->heard, now);

@@ -18,6 +18,7 @@ enum {
     METRICS_MS = 1000,
     CLOSE_MS = 2500, /* until all connections that are being closed are gone */
     SPARE = 24,      /* descriptors besides those of connections */
+    DRAINING = 16,   /* connections that may be closing where only one may be open */
 };
 
 struct hub_config hub_defaults(void)
@@ -351,14 +352,18 @@ static void fit_descriptors(struct hub *hub)
 {
     struct rlimit limit;
     hub->max_connections = hub->config->max_connections;
+    hub->max_sockets = 2 * hub->max_connections + DRAINING;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     child_keep_limit(&limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= hub->max_connections + SPARE)
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= hub->max_sockets + SPARE)
         return;
-    hub->max_connections = limit.rlim_cur > SPARE ? (size_t)limit.rlim_cur - SPARE : 1;
+    hub->max_sockets = limit.rlim_cur > SPARE ? (size_t)limit.rlim_cur - SPARE : 1;
+    if (hub->max_sockets >= hub->max_connections)
+        return;
+    hub->max_connections = hub->max_sockets;
     log_line(LOG_ERROR, "%zu connections do not fit into the limit of %llu descriptors: at most %zu are taken",
              hub->config->max_connections, (unsigned long long)limit.rlim_cur, hub->max_connections);
 }

@@ -72,8 +72,10 @@ struct hub {
     int64_t watchdog_ms, watchdog_at; /* 0: nobody watches */
     struct connection **slots;        /* by number; NULL: free */
     size_t slots_n, connections;
+    size_t draining;        /* of these: we have closed them, and only wait for the peer's end */
     size_t prefaces;        /* accepted, and no connections yet: their PROXY header is waited for */
     size_t max_connections; /* the configuration's, or what the limit on descriptors leaves of it */
+    size_t max_sockets;     /* with those that are draining */
     uint64_t generation;
     size_t held; /* bytes held by connections */
     struct spares spares;

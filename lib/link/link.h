@@ -23,6 +23,7 @@ struct link {
     const struct link_config *config;
     struct link *next;
     size_t connections; /* open now */
+    size_t draining;    /* of these: we have closed them, and only wait for the peer's end */
     bool gone;          /* it is no longer configured; it stays while somebody needs it */
     struct link_counters counters;
 };

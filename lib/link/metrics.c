@@ -42,7 +42,7 @@ static bool put_value(struct bytes *out, const char *name, const char *link, con
 
 static uint64_t connections_now(const struct link *l)
 {
-    return l->connections;
+    return l->connections - l->draining;
 }
 
 #define COUNTER(name, expression)                                                                                      \
@@ -256,7 +256,7 @@ void metrics_print(const struct link *links)
                   "connections %zu of %" PRIu64 ", messages %" PRIu64 ", records %" PRIu64 ", bytes %" PRIu64
                   " received %" PRIu64 " sent, refusals %" PRIu64 ", checksum errors %" PRIu64
                   ", retransmissions %" PRIu64 ", timeouts %" PRIu64,
-                  l->connections, c->connections, c->messages, c->records, c->bytes_received, c->bytes_sent, refusals,
-                  link_checksum_errors(c), link_retransmissions(c), link_timeouts(c));
+                  l->connections - l->draining, c->connections, c->messages, c->records, c->bytes_received,
+                  c->bytes_sent, refusals, link_checksum_errors(c), link_retransmissions(c), link_timeouts(c));
     }
 }

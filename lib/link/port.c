@@ -77,7 +77,8 @@ void port_refuse(struct port *p, int fd, const struct address *address, const ch
     close(fd);
 }
 
-/* Counts the connections of the link that come from the same host, and retires them where they are to be replaced. */
+/* Counts the connections of the link that come from the same host; those that are to be replaced are retired, and count
+ * no more. */
 static size_t same_peer(struct port *p, const char *peer, int64_t now)
 {
     size_t n = 0, len = address_host_len(peer);
@@ -97,10 +98,13 @@ static size_t same_peer(struct port *p, const char *peer, int64_t now)
 static bool is_full(struct port *p, int fd, const struct address *address)
 {
     char why[96];
-    size_t n = p->hub->connections + p->hub->prefaces;
-    if (n < p->hub->max_connections)
+    size_t sockets = p->hub->connections + p->hub->prefaces, n = sockets - p->hub->draining;
+    if (n < p->hub->max_connections && sockets < p->hub->max_sockets)
         return false;
-    snprintf(why, sizeof why, "there are %zu already (--max-connections)", n);
+    if (n < p->hub->max_connections)
+        snprintf(why, sizeof why, "%zu are still being closed (--max-connections)", p->hub->draining);
+    else
+        snprintf(why, sizeof why, "there are %zu already (--max-connections)", n);
     port_refuse(p, fd, address, "max-connections", why);
     return true;
 }
@@ -112,15 +116,24 @@ void port_admit(struct port *p, int fd, const struct address *address, int64_t n
     address_text(address, peer, sizeof peer);
     if (!allow_peer(&config->allow, address)) {
         port_refuse(p, fd, address, "allow", "it is not allowed (--allow)");
-    } else if (is_full(p, fd, address)) {
         return;
-    } else if ((config->max_per_peer || config->replace) &&
-               same_peer(p, peer, now) >= (config->max_per_peer ? config->max_per_peer : SIZE_MAX)) {
+    }
+    /* first, so that its own old connection does not keep it out */
+    size_t n = config->max_per_peer || config->replace ? same_peer(p, peer, now) : 0;
+    if (is_full(p, fd, address))
+        return;
+    if (config->max_per_peer && n >= config->max_per_peer) {
         snprintf(why, sizeof why, "there are %zu from there (--max-connections-per-peer)", config->max_per_peer);
         port_refuse(p, fd, address, "max-connections-per-peer", why);
     } else {
         connection_open(p->hub, p, fd, peer, now);
     }
+}
+
+/* Whether the header that is waited for may make room by itself. */
+static bool may_replace(const struct port *p)
+{
+    return p->link->config->replace && p->hub->connections + p->hub->prefaces < p->hub->max_sockets;
 }
 
 /* A balancer's connection: whose it is stands in the header that it begins with. */
@@ -129,7 +142,7 @@ static void await_header(struct port *p, int fd, const struct address *address, 
     const struct allow *from = &p->link->config->proxy_from;
     if (!allow_peer(from->n ? from : &allow_loopback, address))
         port_refuse(p, fd, address, "proxy-from", "it is no balancer that is known here (--proxy-from)");
-    else if (!is_full(p, fd, address))
+    else if (may_replace(p) || !is_full(p, fd, address))
         preface_open(p, fd, address, now);
 }
 
