@@ -4,9 +4,12 @@
 #include "status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Says why a value was not taken; returns false. */
 static bool refuse(struct link_options *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -187,24 +190,41 @@ static bool take_timers(struct link_options *o, const char *value)
     }
 }
 
-/* The first line of a file, so that no list of processes shows it. */
+static bool refuse_file(struct link_options *o, const char *file, const char *why)
+{
+    refuse(o, "%s: %s", file, why);
+    o->status = STATUS_NO_INPUT;
+    return false;
+}
+
+/* The first line of a file, so that no list of processes shows it. It is read for each link, and again with the links:
+ * what can be read only once, or might never end, is none. */
 static bool take_password(struct link_options *o, const char *value)
 {
     size_t size = 0;
-    FILE *f = fopen(value, "re");
+    struct stat status;
+    int fd = open(value, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
     free(o->password);
-    o->password = NULL;
-    if (f && getline(&o->password, &size, f) > 0) {
+    o->config.password = o->password = NULL;
+    if (!f) {
+        int error = errno;
+        refuse_file(o, value, strerror(error));
+        o->status = error == EACCES ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT;
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        refuse_file(o, value, "it is no regular file");
+    } else if (getline(&o->password, &size, f) > 0) {
         o->password[strcspn(o->password, "\r\n")] = 0;
         o->config.password = o->password;
-        fclose(f);
-        return true;
+    } else {
+        refuse_file(o, value, ferror(f) ? strerror(errno) : "it is empty");
     }
-    refuse(o, "%s: %s", value, f && !ferror(f) ? "it is empty" : strerror(errno));
-    o->status = !f && errno == EACCES ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT;
-    if (f)
-        fclose(f);
-    return false;
+    fclose(f);
+    return o->config.password;
 }
 
 static bool take_size(struct link_options *o, const char *value)

@@ -59,8 +59,12 @@ static struct links_entry *create(struct links *l, const char *name, const struc
     }
     link_options_init(&e->options, protocol, LINK_RECEIVES, ASTM_HOST);
     struct link_config *c = &e->options.config;
-    for (size_t i = 0; i < common->given_n; i++)
-        link_option_take(&e->options, common->given[i].name, common->given[i].value); /* it was taken before */
+    for (size_t i = 0; i < common->given_n; i++) /* each was taken before; a file may have gone since */
+        if (!link_option_take(&e->options, common->given[i].name, common->given[i].value)) {
+            fail(l, e->options.status, "--%s: %s", common->given[i].name, e->options.wrong);
+            free_entry(e);
+            return NULL;
+        }
     c->name = name;
     c->astm_view.format = c->hl7_view.format = common->format;
     c->astm_view.positional = c->hl7_view.positional = common->positional;
@@ -211,17 +215,33 @@ static void free_list(struct links_entry *list)
     }
 }
 
+/* Reads the whole file. Who runs already waits for nobody: it has to be a regular file then. At the beginning it may be
+ * whatever ends; a FIFO without a writer is one of which nothing would ever come. */
+static bool read_file(struct links *l, bool running, struct bytes *text)
+{
+    struct stat status = {0};
+    int fd = open(l->file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(l, errno == EACCES ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT, "%s: %s", l->file, strerror(errno));
+    bool known = fstat(fd, &status) == 0, fine;
+    if (running && !(known && S_ISREG(status.st_mode)))
+        fine = fail(l, STATUS_NO_INPUT, "%s: it is no regular file", l->file);
+    else if (!slurp(fd, text))
+        fine = fail(l, STATUS_IO, "%s: %s", l->file, strerror(errno));
+    else if (S_ISFIFO(status.st_mode) && !text->len)
+        fine = fail(l, STATUS_NO_INPUT, "%s: nobody writes to this pipe", l->file);
+    else
+        fine = true;
+    close(fd);
+    return fine;
+}
+
 /* The links of the file, all or none. */
-static bool read_list(struct links *l, struct links_entry **list)
+static bool read_list(struct links *l, bool running, struct links_entry **list)
 {
     struct bytes text = {0};
     *list = NULL;
-    int fd = open(l->file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail(l, errno == EACCES ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT, "%s: %s", l->file, strerror(errno));
-    bool fine = slurp(fd, &text) || fail(l, STATUS_IO, "%s: %s", l->file, strerror(errno));
-    close(fd);
-    fine = fine && take_lines(l, list, &text);
+    bool fine = read_file(l, running, &text) && take_lines(l, list, &text);
     bytes_free(&text);
     if (!fine) {
         free_list(*list);
@@ -233,7 +253,7 @@ static bool read_list(struct links *l, struct links_entry **list)
 bool links_read(struct links *l)
 {
     struct links_entry *list;
-    if (!read_list(l, &list))
+    if (!read_list(l, false, &list))
         return false;
     append(&l->entries, list);
     return true;
@@ -329,7 +349,7 @@ void links_reload(struct links *l, struct hub *hub, int64_t now)
 {
     struct links_entry *list;
     size_t kept, opened = 0, ended = 0;
-    if (!read_list(l, &list)) {
+    if (!read_list(l, true, &list)) {
         log_line(LOG_ERROR, "%s; the links stay as they are", l->wrong);
         return;
     }

@@ -4,6 +4,7 @@
 #include "status.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,6 +134,10 @@ bool slurp(int fd, struct bytes *to)
         ssize_t n = read(fd, to->data + to->len, to->cap - to->len);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
+            continue;
+        }
         if (n <= 0)
             return n == 0;
         to->len += (size_t)n;

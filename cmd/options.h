@@ -42,7 +42,7 @@ bool option_checksum(const struct program *program, const char *text, enum astm_
 bool option_get(const struct program *program, const struct get_names *names, const char *examples, const char *text,
                 struct get_paths *paths, int *status);
 
-/* Appends all that comes from the descriptor. False: errno says why not. */
+/* Appends all that comes from the descriptor, until its end. False: errno says why not. */
 bool slurp(int fd, struct bytes *to);
 
 #endif

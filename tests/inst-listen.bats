@@ -190,6 +190,58 @@ unplug() {
     [ "$status" = 77 ]
 }
 
+@test "a links file may be a pipe that ends; a FIFO without a writer is told, and holds nothing up" {
+    local ready=$DIR/ready.pipe
+    mkfifo "$ready"
+    { echo 'piped auto 127.0.0.1:0' && read -r -t 0.1 <>"$DIR/nothing" || echo 'late auto 127.0.0.1:0'; } |
+        inst-listen -c 1 -f /dev/stdin -R 5 5>"$ready" >"$DIR/out" 2>"$DIR/err" 3>&- &
+    LISTENER=$!
+    started+=("$LISTENER")
+    mapfile -t ENDPOINTS <"$ready"
+    [ ${#ENDPOINTS[@]} = 2 ]
+    dial "$(port 1)"
+    deliver late
+    hang_up
+    wait_listener
+    [ "$status" = 0 ]
+    mkfifo "$DIR/fifo"
+    refused 66 'nobody writes' -f "$DIR/fifo"
+    refused 66 'no regular file' --password "$DIR/fifo" 0
+    wrong 1 'no regular file' "lab astm 0 password=$DIR/fifo"
+}
+
+@test "SIGHUP: a links file that has become a FIFO, or names one, is told, and the links go on" {
+    echo 'lab auto 127.0.0.1:0' >"$LINKS"
+    start_listener inst-listen -f "$LINKS"
+    dial
+    deliver one
+    printf '%s\n' 'lab auto 127.0.0.1:0' "other astm 127.0.0.1:0 password=$DIR/nothing" >"$LINKS"
+    reload
+    grep -q "$LINKS:2: password: $DIR/nothing: it is no regular file; the links stay as they are" "$DIR/err"
+    deliver two
+    rm "$LINKS"
+    mkfifo "$LINKS"
+    reload
+    grep -q "$LINKS: it is no regular file; the links stay as they are" "$DIR/err"
+    deliver three
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 3
+}
+
+@test "SIGHUP: where the file of --password has gone, no link begins without one" {
+    echo secret >"$DIR/password"
+    echo 'lab astm 127.0.0.1:0' >"$LINKS"
+    start_listener inst-listen -f "$LINKS" --password "$DIR/password"
+    rm "$DIR/password"
+    echo 'other astm 127.0.0.1:0' >>"$LINKS"
+    reload
+    grep -q -e "--password: $DIR/password: No such file or directory; the links stay as they are" "$DIR/err"
+    stop_listener
+    [ "$status" = 0 ]
+}
+
 @test "a links file that is wrong ends with 78, and the file, the line and what is wrong are told" {
     wrong 1 'a name, a protocol' 'lab'
     wrong 1 'a name, a protocol' 'lab astm'
