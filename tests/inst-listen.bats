@@ -672,11 +672,13 @@ interrupted() {
     used=$(processor)
     dial
     await_err 'Too many open files; retrying' 100
+    [ "$(grep -c 'cannot accept: Too many open files; accepting rests' "$DIR/err")" -le 2 ]
     used=$(($(processor) - used))
     echo "processor $used"
     [ "$used" -lt 50 ]
     kill "$silent"
     deliver after
+    await_err 'accepting goes on'
     hang_up
     stop_listener
     [ "$status" = 0 ]
@@ -950,6 +952,28 @@ interrupted() {
     fi
     stop_listener
     [ "$status" = 0 ]
+}
+
+@test "--allow: who tries again and again is told once, is counted each time, and is no error" {
+    local i
+    for i in '' -q -v; do
+        # shellcheck disable=SC2086 # none or one
+        start_listener inst-listen $i --metrics "$DIR/metrics" -n lab --allow 10.0.0.0/8 127.0.0.1:0
+        for _ in 1 2 3 4 5; do
+            dial
+            hear CLOSE
+            hang_up
+        done
+        await metric connections_refused_total 'link="lab"' 5
+        stop_listener
+        [ "$status" = 0 ]
+        run grep -c 'refused a connection from 127.0.0.1:[0-9]*: it is not allowed (--allow)$' "$DIR/err"
+        case $i in
+        -q) [ "$output" = 0 ] ;;
+        -v) [ "$output" = 5 ] ;;
+        *) [ "$output" = 1 ] ;;
+        esac
+    done
 }
 
 @test "--max-connections-per-peer refuses what is more from one address; other links go on" {

@@ -217,10 +217,15 @@ void log_event(enum log_level level, const struct log_event *event, const char *
 
 enum { FAULT_MS = 60000 };
 
+bool log_fault_is_recent(const struct log_fault *f, int64_t now)
+{
+    return f->known && now < f->at + FAULT_MS;
+}
+
 uint64_t log_fault_happens(struct log_fault *f, int64_t now)
 {
     uint64_t n = ++f->n;
-    if (f->known && now < f->at + FAULT_MS)
+    if (log_fault_is_recent(f, now))
         return 0;
     *f = (struct log_fault){.known = true, .told = true, .at = now};
     return n;

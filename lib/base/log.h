@@ -51,6 +51,9 @@ struct log_fault {
 /* It happened. Returns how often since it was told last, when it is to be told now; else 0. */
 uint64_t log_fault_happens(struct log_fault *fault, int64_t now);
 
+/* Whether a line was told of it in the last minute. */
+bool log_fault_is_recent(const struct log_fault *fault, int64_t now);
+
 /* It is over. Returns whether that is to be told. */
 bool log_fault_ends(struct log_fault *fault);
 

@@ -54,17 +54,36 @@ static void leave(struct port *p)
 static bool bind_to(struct port *p, const struct address *address, struct hub_failure *failure);
 static void bind_addresses(struct port *p, int64_t now);
 
+/* It goes on after it had failed. */
+static void accepts(struct port *p)
+{
+    if (log_fault_ends(&p->full))
+        log_line(LOG_ERROR, "%s: accepting goes on", p->link->config->name);
+}
+
 /* True when accepting may go on in this turn. */
 static bool refuse_for_now(struct port *p, int error, int64_t now)
 {
+    char times[64];
     if (error == EINTR || error == ECONNABORTED)
         return true;
-    if (error == EAGAIN || error == EWOULDBLOCK)
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+        accepts(p);
         return false;
-    log_line(LOG_ERROR, "%s: cannot accept: %s; accepting rests for a second", p->link->config->name, strerror(error));
+    }
+    uint64_t n = log_fault_happens(&p->full, now);
+    if (n)
+        log_line(LOG_ERROR, "%s: cannot accept: %s; accepting rests for a second%s", p->link->config->name,
+                 strerror(error), log_fault_times(n, times));
     p->state = PORT_FULL;
     p->due = now + FULL_MS;
     return false;
+}
+
+static void count_refused(struct port *p, int fd)
+{
+    p->link->counters.refused_connections++;
+    close(fd);
 }
 
 void port_refuse(struct port *p, int fd, const struct address *address, const char *reason, const char *why)
@@ -72,9 +91,39 @@ void port_refuse(struct port *p, int fd, const struct address *address, const ch
     char peer[64];
     address_text(address, peer, sizeof peer);
     const struct log_event event = {"refused", p->link->config->name, peer, reason, {{0}}};
-    p->link->counters.refused_connections++;
     log_event(LOG_ERROR, &event, "refused a connection from %s: %s", peer, why);
-    close(fd);
+    count_refused(p, fd);
+}
+
+/* Where attempts from that host are counted. */
+static struct log_fault *stranger(struct link *link, const char *peer, int64_t now)
+{
+    size_t len = address_host_len(peer), at = 0, spare = LINK_STRANGERS - 1;
+    for (; at < LINK_STRANGERS - 1; at++) {
+        if (strlen(link->strangers[at].host) == len && memcmp(link->strangers[at].host, peer, len) == 0)
+            return &link->strangers[at].fault;
+        if (spare == LINK_STRANGERS - 1 && !log_fault_is_recent(&link->strangers[at].fault, now))
+            spare = at;
+    }
+    if (spare < LINK_STRANGERS - 1) {
+        memcpy(link->strangers[spare].host, peer, len);
+        link->strangers[spare].host[len] = 0;
+        link->strangers[spare].fault = (struct log_fault){0};
+    }
+    return &link->strangers[spare].fault;
+}
+
+/* Refuses who has no business here: no error, and not told each time but with -v. */
+static void turn_away(struct port *p, int fd, const struct address *address, const char *reason, const char *why,
+                      int64_t now)
+{
+    char peer[64], times[64];
+    address_text(address, peer, sizeof peer);
+    uint64_t n = log_fault_happens(stranger(p->link, peer, now), now);
+    const struct log_event event = {"refused", p->link->config->name, peer, reason, {{0}}};
+    log_event(n ? LOG_EVENT : LOG_DETAIL, &event, "refused a connection from %s: %s%s", peer, why,
+              log_fault_times(n, times));
+    count_refused(p, fd);
 }
 
 /* Counts the connections of the link that come from the same host; those that are to be replaced are retired, and count
@@ -115,7 +164,7 @@ void port_admit(struct port *p, int fd, const struct address *address, int64_t n
     const struct link_config *config = p->link->config;
     address_text(address, peer, sizeof peer);
     if (!allow_peer(&config->allow, address)) {
-        port_refuse(p, fd, address, "allow", "it is not allowed (--allow)");
+        turn_away(p, fd, address, "allow", "it is not allowed (--allow)", now);
         return;
     }
     /* first, so that its own old connection does not keep it out */
@@ -141,7 +190,7 @@ static void await_header(struct port *p, int fd, const struct address *address, 
 {
     const struct allow *from = &p->link->config->proxy_from;
     if (!allow_peer(from->n ? from : &allow_loopback, address))
-        port_refuse(p, fd, address, "proxy-from", "it is no balancer that is known here (--proxy-from)");
+        turn_away(p, fd, address, "proxy-from", "it is no balancer that is known here (--proxy-from)", now);
     else if (may_replace(p) || !is_full(p, fd, address))
         preface_open(p, fd, address, now);
 }
@@ -151,6 +200,8 @@ static void accept_some(struct port *p, int64_t now)
     for (int i = 0; i < ACCEPT_AT_ONCE && p->state == PORT_LISTENING; i++) {
         struct address peer = {.len = sizeof peer.storage};
         int fd = accept(p->source.fd, (struct sockaddr *)&peer.storage, &peer.len);
+        if (fd >= 0)
+            accepts(p);
         if (fd >= 0 && p->link->config->proxy_protocol)
             await_header(p, fd, &peer, now);
         else if (fd >= 0)

@@ -25,6 +25,7 @@ struct port {
     struct link *link;
     struct preface *prefaces; /* connections whose PROXY header is waited for */
     enum port_state state;
+    struct log_fault full;   /* accepting fails */
     bool given_up;           /* it was dialled in vain for as often as it may be */
     int64_t due;             /* of the state's end, ms */
     int64_t give_up;         /* of the attempt that is on, over all addresses */
