@@ -26,6 +26,27 @@ static bool fail(struct links *l, int status, const char *format, ...)
     return false;
 }
 
+/* Whether two descriptors are the same file or socket. */
+static bool is_same(int fd, int other_fd)
+{
+    struct stat one, other;
+    return fd >= 0 && fstat(fd, &one) == 0 && fstat(other_fd, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* What is told goes to people, never to an instrument: a stderr that is the link's own socket is let go of. */
+static void spare_instrument(const struct endpoint *e)
+{
+    int nowhere;
+    if (e->kind != ENDPOINT_FD || e->fd == STDERR_FILENO || !is_same(e->fd, STDERR_FILENO))
+        return;
+    nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere < 0 || dup2(nowhere, STDERR_FILENO) < 0)
+        close(STDERR_FILENO);
+    if (nowhere > STDERR_FILENO)
+        close(nowhere);
+}
+
 /* ---- entries ---- */
 
 static void free_entry(struct links_entry *e)
@@ -90,6 +111,7 @@ bool links_add(struct links *l, const char *name, const char *endpoint)
     append(&l->entries, e);
     if (!endpoint_parse(endpoint, true, &e->endpoint, &why))
         return fail(l, STATUS_USAGE, "'%s' is no endpoint: %s", endpoint, why);
+    spare_instrument(&e->endpoint);
     return goes_together(e) || fail(l, STATUS_USAGE, "--proxy-protocol: '%s' does not listen", endpoint);
 }
 
@@ -155,6 +177,7 @@ static bool fill(struct links *l, struct links_entry *e, const struct links_line
     e->options.config.name = e->text;
     if (!endpoint_parse(endpoint, true, &e->endpoint, &why))
         return fail(l, STATUS_LINKS_FILE, "%s: '%s' is no endpoint: %s", place, endpoint, why);
+    spare_instrument(&e->endpoint);
     if (!take_options(l, e, line, place))
         return false;
     return goes_together(e) || fail(l, STATUS_LINKS_FILE, "%s: proxy-protocol: '%s' does not listen", place, endpoint);
@@ -261,21 +284,18 @@ bool links_read(struct links *l)
 
 /* ---- open ---- */
 
-/* Whether that descriptor is the same as stdout. */
-static bool is_stdout(int fd)
-{
-    struct stat one, other;
-    return fd >= 0 && fstat(fd, &one) == 0 && fstat(STDOUT_FILENO, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
-}
-
 struct link *link_open(struct hub *hub, const struct link_config *config, const struct endpoint *endpoint,
                        struct hub_failure *failure)
 {
     *failure = (struct hub_failure){HUB_USAGE, ""};
-    if (handover_prints(hub->handover) && is_stdout(endpoint->fd)) {
+    spare_instrument(endpoint);
+    if (handover_prints(hub->handover) && is_same(endpoint->fd, STDOUT_FILENO)) {
         snprintf(failure->why, sizeof failure->why, "%s is the link and stdout at once: records and answers would mix",
                  endpoint->text);
+        return NULL;
+    }
+    if (endpoint->fd == STDERR_FILENO) {
+        snprintf(failure->why, sizeof failure->why, "%s is where errors are told", endpoint->text);
         return NULL;
     }
     struct link *link = hub_link(hub, config);

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { INHERITED_MAX = 1024 };
+enum { INHERITED = 3, INHERITED_MAX = 1024 }; /* the first, and the most */
 
 enum { JOBS_MAX = 1024, WINDOW_MAX = 1 << 16 };
 
@@ -339,7 +339,7 @@ static void name_sockets(struct inherited *i, char *names)
 {
     static char texts[INHERITED_MAX][16];
     for (int at = 0; at < i->n; at++) {
-        snprintf(texts[at], sizeof texts[at], "fd:%d", 3 + at);
+        snprintf(texts[at], sizeof texts[at], "fd:%d", INHERITED + at);
         i->endpoints[at] = texts[at];
         char *end = names ? names + strcspn(names, ":") : NULL;
         bool more = end && *end;
@@ -379,9 +379,11 @@ static bool rejects_open(struct listener *l)
     return false;
 }
 
-static bool usage_fits(struct listener *l, int n)
+static bool usage_fits(struct listener *l, int n, int inherited)
 {
-    if (!n && !l->links.file)
+    if (l->ready_fd >= INHERITED && l->ready_fd < INHERITED + inherited)
+        l->status = program_usage(&l->program, "--ready-fd: %d is a socket that was passed (LISTEN_FDS)", l->ready_fd);
+    else if (!n && !l->links.file)
         l->status = program_usage(&l->program, "no endpoint; try a port, as in '%s 4000'", l->program.name);
     else if (l->name && n != 1)
         l->status = program_usage(&l->program, "--name is for one endpoint; there are %s", n ? "several" : "none");
@@ -503,7 +505,7 @@ int listener_run(struct listener *l, char **endpoints, int n)
         endpoints = inherited.endpoints;
         names = inherited.names;
     }
-    if (usage_fits(l, n) && standard_open(&l->status) && rejects_open(l)) {
+    if (usage_fits(l, n, inherited.n) && standard_open(&l->status) && rejects_open(l)) {
         if (add_links(l, endpoints, names, n))
             listen_and_print(l);
         else

@@ -170,6 +170,7 @@ unplug() {
     refused 64 8N1 serial:/dev/ttyS0,9600,9N1
     refused 64 'flow control' serial:/dev/ttyS0,9600,8N1,dtr
     refused 64 'no socket' fd:77
+    refused 64 'errors are told' fd:2
 }
 
 @test "a links file that is not there ends with 66, one that may not be read with 77" {
@@ -492,6 +493,11 @@ interrupted() {
     done
     run timeout 20 inherit +1 inst-listen
     [ "$status" = 64 ]
+    for names in 3 4; do # it would be written to, and closed
+        run timeout 20 inherit 2 inst-listen -R "$names"
+        [ "$status" = 64 ]
+        [[ $output = *'--ready-fd: '$names' is a socket'* ]]
+    done
 }
 
 @test "systemd-socket-activate starts it when somebody connects" {
@@ -516,6 +522,25 @@ interrupted() {
     run timeout 20 bash -c "inst-listen fd:$WIRE >&$WIRE"
     [ "$status" = 64 ]
     hang_up
+}
+
+@test "where stderr is the link's own socket, as inetd passes it, nothing is told there: the instrument gets answers alone" {
+    cat >"$DIR/serve" <<'END'
+exec 9<>"/dev/tcp/127.0.0.1/$1"
+exec inst-listen -vv "${@:2}" fd:0 <&9 >&9 2>&9 9>&-
+END
+    printf '%s\n' '> <VT>MSH|^~\&|a|b|||2026||ORU^R01|one|P|2.5.1<CR>OBX|1|NM|A||1<CR><FS><CR>' \
+        '< <VT>MSH|^~\&|||a|b|<time>||ACK^R01|<id>|P|2.5.1<CR>MSA|AA|one<CR><FS><CR>' >"$DIR/one"
+    play_host <"$DIR/one"
+    run timeout 20 bash "$DIR/serve" "$PORT" -j "$DIR/journal"
+    [ "$status" = 0 ]
+    wait_host
+    rm "$DIR/ready.host"
+    has_lines 1 '"control_id":"one"' "$DIR/journal"
+    play_host <<<eof
+    run timeout 20 bash "$DIR/serve" "$PORT" # stdout is it as well, and nothing else takes the messages
+    [ "$status" = 64 ]
+    wait_host
 }
 
 @test "dials wait 5 s at first; then longer by the factor up to the longest, and a tenth more or less" {
