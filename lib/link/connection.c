@@ -14,7 +14,7 @@
 enum {
     IN_MAX = 64 << 10,   /* bytes that are read ahead while an answer is owed */
     OUT_MAX = 128 << 10, /* bytes that the peer does not take, past which nothing more is read from it */
-    DRAIN_MS = 2000,
+    FLIGHT_MS = 5000,    /* what was sent before that has arrived, or never will */
 };
 
 static struct connection *of(const struct loop_source *source)
@@ -249,7 +249,7 @@ static void write_out(struct connection *c, int64_t now)
         }
         protocol_of(c)->sent(&c->machine, (size_t)sent, now);
         c->link->counters.bytes_sent += (size_t)sent;
-        c->active = now;
+        c->active = c->sent = now;
         p = protocol_of(c)->out(&c->machine, &n);
     }
 }
@@ -517,11 +517,12 @@ void connection_close(struct connection *c, int64_t now)
     c->leaving = false;
     if (c->closing || c->source.gone)
         return;
+    bool at_rest = connection_idle(c) && protocol_of(c)->idle(&c->machine) && (!c->sent || now - c->sent >= FLIGHT_MS);
     protocol_of(c)->refuse(&c->machine, now);
     c->closing = true;
     c->hub->draining++;
     c->link->draining++;
-    c->close_by = now + DRAIN_MS;
+    c->close_by = at_rest && !pending_out(c) ? now : now + CONNECTION_DRAIN_MS;
     discard(c, c->in.data, c->in.len);
     advance(c, now);
 }

@@ -75,6 +75,13 @@ void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now)
         port_close(p);
 }
 
+/* How long what is in flight may take, so that all is closed, the last drain included, when the grace is over. */
+static int64_t grace(const struct hub *hub)
+{
+    int64_t ms = hub->config->grace_ms;
+    return ms > CONNECTION_DRAIN_MS ? ms - CONNECTION_DRAIN_MS : 0;
+}
+
 static void on_signal(void *context, int signal, int64_t now)
 {
     struct hub *hub = context;
@@ -98,7 +105,7 @@ static void on_signal(void *context, int signal, int64_t now)
         return;
     }
     log_line(LOG_DETAIL, "stopping");
-    hub_stop(hub, hub->config->grace_ms, now);
+    hub_stop(hub, grace(hub), now);
 }
 
 static void close_connections(struct hub *hub, bool all, int64_t now)
@@ -235,7 +242,7 @@ void hub_retire(struct hub *hub, struct link *link, int64_t now)
         return;
     link->gone = true;
     hub->gone++;
-    hub->gone_by = now + hub->config->grace_ms;
+    hub->gone_by = now + grace(hub);
     for (struct port *p = hub->ports; p; p = p->next)
         if (p->link == link)
             port_close(p);

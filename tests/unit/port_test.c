@@ -363,6 +363,51 @@ static void test_passing(int error, const char *name)
     close_hub();
 }
 
+/* ---- the end ---- */
+
+/* How long a connection is waited for that sent its last byte so long ago (-1: none yet). */
+static int64_t drain(int64_t ago, bool answers)
+{
+    struct link *link = open_hub();
+    struct address address;
+    struct port *p = listen_here(link, &address);
+    int client = visit(&address);
+    now = 100000;
+    look(p);
+    struct connection *c = hub.slots[0];
+    if (answers) { /* it is asked for the link, and gives it */
+        struct pollfd set = {.fd = c->source.fd, .events = POLLIN};
+        if (write(client, "\5", 1) != 1 || poll(&set, 1, 10000) != 1)
+            abort();
+        c->source.ready(&c->source, POLLIN, now);
+    }
+    if (ago >= 0)
+        c->sent = now - ago;
+    connection_close(c, now);
+    int64_t waits = c->close_by - now;
+    is_int(hub.connections - hub.draining, 0, "it counts no more");
+    is_int(link->connections - link->draining, 0, "... nor for its link");
+    close(client);
+    close_hub();
+    return waits;
+}
+
+static void test_drain(void)
+{
+    is_int(drain(-1, false), 0, "a connection on which nothing was sent is closed at once");
+    is_int(drain(6000, false), 0, "so is one whose last answer is long there");
+    is_int(drain(1000, false), 2000, "one whose last answer may be in flight has 2 s");
+    is_int(drain(6000, true), 2000, "and so has one in the middle of something");
+}
+
+static void test_grace(void)
+{
+    open_hub();
+    hub.loop.on_signal(&hub, SIGTERM, now);
+    is_int(hub.stop_by + CONNECTION_DRAIN_MS - now, 10000, "SIGTERM: all is over after 10 s, the last drain included");
+    close_hub();
+}
+
 int main(void)
 {
     log_open("port_test", LOG_ERROR, false);
@@ -381,5 +426,7 @@ int main(void)
     test_full(EPROTO, "EPROTO");
     test_passing(ECONNABORTED, "ECONNABORTED");
     test_passing(EINTR, "EINTR");
+    test_drain();
+    test_grace();
     return done();
 }
