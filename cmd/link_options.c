@@ -30,6 +30,12 @@ static bool take_time(struct link_options *o, const char *value, int64_t *ms)
            refuse(o, "'%s' is no time (seconds, or a number with ms, s, m or h behind it)", value);
 }
 
+/* A wait of no time at all would be over before it began. */
+static bool take_wait(struct link_options *o, const char *value, int64_t *ms)
+{
+    return take_time(o, value, ms) && (*ms > 0 || refuse(o, "'%s' leaves no time at all", value));
+}
+
 /* ---- both ---- */
 
 static bool take_charset(struct link_options *o, const char *value)
@@ -48,7 +54,7 @@ static bool take_idle_timeout(struct link_options *o, const char *value)
 
 static bool take_message_timeout(struct link_options *o, const char *value)
 {
-    if (!take_time(o, value, &o->config.astm.message_ms))
+    if (!take_wait(o, value, &o->config.astm.message_ms))
         return false;
     o->config.hl7.message_ms = o->config.astm.message_ms;
     return true;
@@ -65,7 +71,7 @@ static bool take_max_message(struct link_options *o, const char *value)
 
 static bool take_connect_timeout(struct link_options *o, const char *value)
 {
-    return take_time(o, value, &o->config.connect_ms);
+    return take_wait(o, value, &o->config.connect_ms);
 }
 
 static bool take_retry(struct link_options *o, const char *value)
@@ -98,9 +104,11 @@ static bool take_max_retries(struct link_options *o, const char *value)
 static bool take_networks(struct link_options *o, const char *value, struct allow *networks)
 {
     const char *wrong;
-    return allow_add(networks, value, &wrong) ||
-           refuse(o, "'%.*s' is no network, as in 10.0.0.0/8 or 2001:db8::/32, or there are more than %d",
-                  (int)strcspn(wrong, ","), wrong, ALLOW_MAX);
+    if (allow_add(networks, value, &wrong))
+        return true;
+    int n = (int)strcspn(wrong, ",");
+    return networks->n == ALLOW_MAX ? refuse(o, "'%.*s' is one too many: there are %d at most", n, wrong, ALLOW_MAX)
+                                    : refuse(o, "'%.*s' is no network, as in 10.0.0.0/8 or 2001:db8::/32", n, wrong);
 }
 
 static bool take_allow(struct link_options *o, const char *value)
@@ -185,9 +193,12 @@ static bool take_timers(struct link_options *o, const char *value)
             !timer(p, n, "busy", &c->busy_ms) && !timer(p, n, "contention", &c->contention_ms))
             return refuse(o, "'%.*s' is none of reply=, receive=, busy=, contention= and a time", (int)n, p);
         if (!p[n])
-            return true;
+            break;
         p += n + 1;
     }
+    /* half of a short one is left for a message to be handed over */
+    return c->reply_ms >= 2 || !(o->side & LINK_RECEIVES) ||
+           refuse(o, "reply: nothing is left of it to hand a message over");
 }
 
 static bool refuse_file(struct link_options *o, const char *file, const char *why)
@@ -281,7 +292,7 @@ static bool take_specimen(struct link_options *o, const char *value)
 
 static bool take_answer_timeout(struct link_options *o, const char *value)
 {
-    return take_time(o, value, &o->config.hl7.answer_ms);
+    return take_wait(o, value, &o->config.hl7.answer_ms);
 }
 
 /* ---- all of them ---- */

@@ -208,6 +208,7 @@ static bool take_line(struct links *l, struct links_entry **list, const char *te
     struct links_entry *e = create(l, NULL, protocol);
     if (!e)
         return false;
+    e->line = number;
     if (fill(l, e, &line, place)) {
         append(list, e);
         return true;
@@ -218,8 +219,9 @@ static bool take_line(struct links *l, struct links_entry **list, const char *te
 
 static bool take_lines(struct links *l, struct links_entry **list, const struct bytes *text)
 {
-    size_t number = 1;
-    for (size_t at = 0; at < text->len; number++) {
+    static const unsigned char mark[] = {0xEF, 0xBB, 0xBF}; /* of UTF-8, as some editors put it first */
+    size_t number = 1, at = text->len >= sizeof mark && memcmp(text->data, mark, sizeof mark) == 0 ? sizeof mark : 0;
+    for (; at < text->len; number++) {
         const unsigned char *p = text->data + at, *end = memchr(p, '\n', text->len - at);
         size_t n = end ? (size_t)(end - p) : text->len - at;
         if (!take_line(l, list, (const char *)p, n, number))
@@ -322,7 +324,11 @@ static bool open_entry(struct links *l, struct hub *hub, struct links_entry *e)
 {
     struct hub_failure failure;
     e->link = link_open(hub, &e->options.config, &e->endpoint, &failure);
-    return e->link || fail(l, link_status(&failure), "%s", failure.why);
+    if (e->link)
+        return true;
+    if (!e->of_file)
+        return fail(l, link_status(&failure), "%s", failure.why);
+    return fail(l, link_status(&failure), "%.250s:%zu: %s: %s", l->file, e->line, e->options.config.name, failure.why);
 }
 
 bool links_open(struct links *l, struct hub *hub)

@@ -138,7 +138,7 @@ static bool option_exec_timeout(struct listener *l)
 static bool option_connections(struct listener *l)
 {
     uint64_t number;
-    if (!option_number(l, "--max-connections", 1 << 20, &number))
+    if (!option_number_from_1(l, "--max-connections", 1 << 20, &number))
         return false;
     l->hub.max_connections = (size_t)number;
     return true;
@@ -273,6 +273,7 @@ bool listener_options(struct listener *l, int argc, char **argv)
     static struct option list[OPTIONS_MAX];
     int option, index;
     list_options(l, list);
+    program_begin(argv);
     log_open(l->program.name, LOG_EVENT, false);
     const char *letters = l->protocols == (LINK_ASTM | LINK_HL7) ? "o:n:c:R:j:x:s:f:qvhV" : "o:n:c:R:j:x:s:qvhV";
     while ((option = getopt_long(argc, argv, letters, list, &index)) != -1) {
@@ -331,6 +332,7 @@ bool standard_open(int *status)
 /* The sockets that were inherited, as endpoints, and what the service manager calls them. */
 struct inherited {
     int n;
+    const char *why; /* sockets were passed and are not used; NULL: none were */
     char *endpoints[INHERITED_MAX];
     const char *names[INHERITED_MAX]; /* NULL: as the endpoint */
 };
@@ -356,9 +358,18 @@ static void take_inherited(struct inherited *i)
     const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
     static char copy[4096];
     uint64_t number;
-    if (!pid || !fds || !parse_count(pid, &number) || number != (uint64_t)getpid() ||
-        !parse_int_range(fds, 1, INHERITED_MAX, &i->n))
-        i->n = 0;
+    int n;
+    i->n = 0;
+    if (!fds)
+        i->why = NULL;
+    else if (!parse_int_range(fds, 1, INHERITED_MAX, &n))
+        i->why = "LISTEN_FDS is set, and is no number of sockets";
+    else if (!pid || !parse_count(pid, &number))
+        i->why = "LISTEN_FDS is set, but LISTEN_PID says not for whom";
+    else if (number != (uint64_t)getpid())
+        i->why = "LISTEN_FDS is set, but for another process (LISTEN_PID)";
+    else
+        i->n = n;
     snprintf(copy, sizeof copy, "%s", names ? names : "");
     name_sockets(i, *copy ? copy : NULL);
     unsetenv("LISTEN_PID");
@@ -379,10 +390,12 @@ static bool rejects_open(struct listener *l)
     return false;
 }
 
-static bool usage_fits(struct listener *l, int n, int inherited)
+static bool usage_fits(struct listener *l, int n, const struct inherited *inherited)
 {
-    if (l->ready_fd >= INHERITED && l->ready_fd < INHERITED + inherited)
+    if (l->ready_fd >= INHERITED && l->ready_fd < INHERITED + inherited->n)
         l->status = program_usage(&l->program, "--ready-fd: %d is a socket that was passed (LISTEN_FDS)", l->ready_fd);
+    else if (!n && !l->links.file && inherited->why)
+        l->status = program_usage(&l->program, "no endpoint; %s", inherited->why);
     else if (!n && !l->links.file)
         l->status = program_usage(&l->program, "no endpoint; try a port, as in '%s 4000'", l->program.name);
     else if (l->name && n != 1)
@@ -505,7 +518,7 @@ int listener_run(struct listener *l, char **endpoints, int n)
         endpoints = inherited.endpoints;
         names = inherited.names;
     }
-    if (usage_fits(l, n, inherited.n) && standard_open(&l->status) && rejects_open(l)) {
+    if (usage_fits(l, n, &inherited) && standard_open(&l->status) && rejects_open(l)) {
         if (add_links(l, endpoints, names, n))
             listen_and_print(l);
         else

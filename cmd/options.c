@@ -43,6 +43,13 @@ int program_usage(const struct program *program, const char *format, ...)
     return STATUS_USAGE;
 }
 
+void program_begin(char **argv)
+{
+    char *slash = argv[0] ? strrchr(argv[0], '/') : NULL;
+    if (slash)
+        argv[0] = slash + 1;
+}
+
 enum option_result program_option(struct program *program, int option, int *status)
 {
     switch (option) {

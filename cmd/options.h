@@ -27,6 +27,9 @@ int program_usage(const struct program *program, const char *format, ...) __attr
 /* The result of reading one option. */
 enum option_result { OPTION_TAKEN, OPTION_UNKNOWN, OPTION_EXIT };
 
+/* Before the options are read: has getopt name the program as everything else does, without its folder. */
+void program_begin(char **argv);
+
 /* Takes -h, -V, -q, -v and what getopt found wrong. OPTION_EXIT: *status says how to exit. */
 enum option_result program_option(struct program *program, int option, int *status);
 

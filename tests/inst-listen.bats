@@ -164,6 +164,15 @@ unplug() {
     refused 64 "Try 'inst-listen --help'" --get R.4 0
     refused 64 several -n lab 0 0
     refused 64 'none' -n lab -f "$LINKS"
+    refused 64 --max-connections --max-connections 0 0
+    refused 64 'no time at all' --message-timeout 0 0
+    refused 64 'no time at all' --connect-timeout 0ms 0
+    refused 64 "'laboratory' is no network" --allow 10.0.0.0/8,laboratory 0
+    refused 64 "'10.0.0.65' is one too many" --allow "$(printf '10.0.0.%s,' {1..64})10.0.0.65" 0
+    refused 64 'reply: nothing' --timers reply=1ms 0
+    run --separate-stderr inst-listen -y 0
+    [ "$status" = 64 ]
+    [[ $stderr = 'inst-listen: '* ]]
     refused 64 UTF-8 -n $'l\xe4b' 0
     refused 64 path serial:
     refused 64 speed serial:/dev/ttyS0,9601
@@ -277,13 +286,14 @@ unplug() {
     start_listener inst-listen 127.0.0.1:0
     refused 69 'in use' "$PORT"
     echo "lab astm 127.0.0.1:$PORT" >"$LINKS"
-    refused 69 'in use' -f "$LINKS"
+    refused 69 "inst-listen: $LINKS:1: lab: 127.0.0.1:$PORT: cannot listen: Address already in use" -f "$LINKS"
     stop_listener
     [ "$status" = 0 ]
     refused 69 'given up after 2 attempts' --retry 0.01,1,1 --max-retries 1 "dial:127.0.0.1:$PORT"
     echo "lab hl7 dial:127.0.0.1:$PORT retry=0.01\\,1\\,1,max-retries=2" >"$LINKS"
     refused 69 'given up after 3 attempts' -f "$LINKS"
     refused 69 'given up after 2 attempts' --retry 0.01,1,1 --max-retries 1 "serial:$DIR/none"
+    refused 69 'given up after 1 attempt' --max-retries 0 "serial:$DIR/none"
     run timeout 20 bash -c 'exec 3>&-; ulimit -n 4; exec inst-listen 127.0.0.1:0'
     [ "$status" = 71 ]
     refused 73 "$DIR/none" --rejects "$DIR/none/rejects" 0
@@ -323,6 +333,21 @@ END
 \"protocol\":\"hl7\"	\"link\":\"two\"
 \"protocol\":\"hl7\"	\"link\":\"three\"
 \"protocol\":\"astm\"	\"link\":\"127.0.0.1:0\"" ]
+}
+
+@test "a byte order mark at the beginning of a links file is none of its first name" {
+    printf '\xef\xbb\xbflab astm 127.0.0.1:0\n' >"$LINKS"
+    start_listener inst-listen -f "$LINKS"
+    dial
+    deliver one
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    grep -q '"link":"lab"' "$DIR/out"
+    printf '\xef\xbb\xbf# comment\n' >"$LINKS"
+    start_listener inst-listen -f "$LINKS" 127.0.0.1:0
+    stop_listener
+    [ "$status" = 0 ]
 }
 
 @test "options on the command line are those of every link, and a link's own come after them" {
@@ -493,6 +518,13 @@ interrupted() {
     done
     run timeout 20 inherit +1 inst-listen
     [ "$status" = 64 ]
+    [[ $output = *'no endpoint; LISTEN_FDS is set, but for another process'* ]]
+    run timeout 20 env LISTEN_FDS=abc inst-listen
+    [ "$status" = 64 ]
+    [[ $output = *'no endpoint; LISTEN_FDS is set, and is no number'* ]]
+    run timeout 20 env LISTEN_FDS=1 inst-listen
+    [ "$status" = 64 ]
+    [[ $output = *'no endpoint; LISTEN_FDS is set, but LISTEN_PID'* ]]
     for names in 3 4; do # it would be written to, and closed
         run timeout 20 inherit 2 inst-listen -R "$names"
         [ "$status" = 64 ]
@@ -746,9 +778,10 @@ END
         done
     done
     start_listener inst-listen "serial:$DIR/A,9600,7E1" # a pseudo-terminal has 8 bits and no parity
-    await_err 'Invalid argument; retrying'
+    await_err 'the device does not take 9600,7E1; retrying'
     stop_listener
     [ "$status" = 0 ]
+    stty -a <&"$tty" | grep -q -w cs8
     exec {tty}>&-
 }
 

@@ -231,6 +231,14 @@ static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t
         bytes_free(&c->in);
 }
 
+/* The first error says why; what is written after it fails for it is lost. */
+static void lose(struct connection *c, int error)
+{
+    c->lost = true;
+    if (!c->error && error != EPIPE)
+        c->error = error;
+}
+
 static void write_out(struct connection *c, int64_t now)
 {
     size_t n;
@@ -244,7 +252,7 @@ static void write_out(struct connection *c, int64_t now)
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return;
         if (sent < 0) {
-            c->lost = true;
+            lose(c, errno);
             continue;
         }
         protocol_of(c)->sent(&c->machine, (size_t)sent, now);
@@ -359,7 +367,8 @@ static void on_readable(struct connection *c, int64_t now)
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     if (n <= 0) {
-        c->lost |= n < 0;
+        if (n < 0)
+            lose(c, errno);
         c->eof = true;
         return;
     }
@@ -527,6 +536,12 @@ void connection_close(struct connection *c, int64_t now)
     advance(c, now);
 }
 
+static void tell_disconnected(const struct connection *c)
+{
+    const char *why = c->error == ETIMEDOUT ? "the peer does not answer any more" : strerror(c->error);
+    tell(c, LOG_EVENT, "disconnected", "disconnected%s%s", c->error ? ": " : "", c->error ? why : "");
+}
+
 void connection_drop(struct connection *c, int64_t now)
 {
     struct hub *hub = c->hub;
@@ -534,7 +549,7 @@ void connection_drop(struct connection *c, int64_t now)
         return;
     loop_remove(&hub->loop, &c->source);
     if (c->heard || port_dials(c->port))
-        tell(c, LOG_EVENT, "disconnected", "disconnected");
+        tell_disconnected(c);
     if (!c->eof_told)
         tell_eof(c, now);
     handover_orphan(hub->handover, c->number);

@@ -20,6 +20,7 @@ struct connection {
     bool heard;         /* a byte has come */
     bool eof, eof_told; /* the peer has sent its last byte; the machine knows */
     bool lost;          /* nothing can be sent any more */
+    int error;          /* why; 0: not known */
     bool leaving;       /* it is to be closed */
     bool line;          /* it is no socket */
     bool closing, shut; /* by our own choice; the write side is shut */

@@ -217,7 +217,8 @@ static void give_up(struct port *p, const char *why)
 {
     const struct log_event event = {
         "given-up", p->link->config->name, NULL, NULL, {{"attempts", (int64_t)p->failures}}};
-    log_event(LOG_ERROR, &event, "%s; given up after %llu attempts", why, (unsigned long long)p->failures);
+    log_event(LOG_ERROR, &event, "%s; given up after %llu attempt%s", why, (unsigned long long)p->failures,
+              p->failures == 1 ? "" : "s");
     p->state = PORT_CLOSED;
     p->given_up = true;
 }
@@ -325,7 +326,11 @@ static void open_line(struct port *p, int64_t now)
 {
     int fd = serial_open(p->endpoint.host, &p->endpoint.serial);
     if (fd < 0) {
-        schedule(p, strerror(errno), now);
+        const struct serial *s = &p->endpoint.serial;
+        int error = errno;
+        char why[64];
+        snprintf(why, sizeof why, "the device does not take %lu,%d%c%d", s->speed, s->bits, s->parity, s->stop);
+        schedule(p, error == EINVAL ? why : strerror(error), now);
         return;
     }
     p->state = PORT_UP;

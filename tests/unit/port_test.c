@@ -400,6 +400,44 @@ static void test_drain(void)
     is_int(drain(6000, true), 2000, "and so has one in the middle of something");
 }
 
+/* What is told of a connection that ends with that error. */
+static const char *told(int error)
+{
+    static char text[256];
+    int ends[2], stderr_was = dup(STDERR_FILENO);
+    struct link *link = open_hub();
+    struct address address;
+    struct port *p = listen_here(link, &address);
+    int client = visit(&address);
+    look(p);
+    struct connection *c = hub.slots[0];
+    c->heard = true;
+    c->error = error;
+    if (pipe(ends) != 0 || dup2(ends[1], STDERR_FILENO) < 0)
+        abort();
+    log_open("port_test", LOG_EVENT, false);
+    connection_drop(c, now);
+    log_open("port_test", LOG_ERROR, false);
+    dup2(stderr_was, STDERR_FILENO);
+    close(stderr_was);
+    close(ends[1]);
+    ssize_t n = read(ends[0], text, sizeof text - 1);
+    text[n > 0 ? n - 1 : 0] = 0;
+    close(ends[0]);
+    close(client);
+    close_hub();
+    const char *at = strstr(text, "disconnected");
+    return at ? at : text;
+}
+
+static void test_told(void)
+{
+    is_str(told(0), "disconnected", "the end of a connection is told");
+    is_str(told(ECONNRESET), "disconnected: Connection reset by peer", "with the error that it ends with");
+    is_str(told(ETIMEDOUT), "disconnected: the peer does not answer any more",
+           "which for one that is dead is in words that say so");
+}
+
 static void test_grace(void)
 {
     open_hub();
@@ -427,6 +465,7 @@ int main(void)
     test_passing(ECONNABORTED, "ECONNABORTED");
     test_passing(EINTR, "EINTR");
     test_drain();
+    test_told();
     test_grace();
     return done();
 }
