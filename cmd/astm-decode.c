@@ -165,6 +165,7 @@ int main(int argc, char **argv)
     static const struct decode_protocol protocol = {begin, push, eof, next, end};
     struct decoder d = {.protocol = &protocol, .program = &program, .machine = &a};
     int option;
+    program_begin(argv);
     while ((option = getopt_long(argc, argv, "o:c:qvhV", options, NULL)) != -1) {
         enum option_result result = program_option(&program, option, &d.status);
         if (result == OPTION_EXIT || (result == OPTION_UNKNOWN && !take_option(&d, &a, option)))

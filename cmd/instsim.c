@@ -195,8 +195,8 @@ static void on_failed(struct simulation *s, const struct delivery *d)
                  (unsigned long long)s->tries);
     if (s->tries < s->attempts && d->result != DELIVERY_NEVER)
         return;
-    log_line(LOG_ERROR, "message %llu given up after %llu attempts: %s", number(s), (unsigned long long)s->tries,
-             d->outcome);
+    log_line(LOG_ERROR, "message %llu given up after %llu attempt%s: %s", number(s), (unsigned long long)s->tries,
+             s->tries == 1 ? "" : "s", d->outcome);
     s->given_up++;
     s->index++;
     s->tries = 0;
@@ -396,6 +396,7 @@ static bool read_options(struct simulation *s, int argc, char **argv, struct giv
     int option, index;
     memcpy(list, options, sizeof options);
     link_options_list(list, OPTIONS, LINK_ASTM | LINK_HL7, LINK_SENDS);
+    program_begin(argv);
     while ((option = getopt_long(argc, argv, "c:o:n:R:qvhV", list, &index)) != -1) {
         enum option_result result = program_option(&s->program, option, &s->status);
         bool fine = result == OPTION_TAKEN;

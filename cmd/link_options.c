@@ -4,9 +4,12 @@
 #include "status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Says why a value was not taken; returns false. */
 static bool refuse(struct link_options *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -27,6 +30,12 @@ static bool take_time(struct link_options *o, const char *value, int64_t *ms)
            refuse(o, "'%s' is no time (seconds, or a number with ms, s, m or h behind it)", value);
 }
 
+/* A wait of no time at all would be over before it began. */
+static bool take_wait(struct link_options *o, const char *value, int64_t *ms)
+{
+    return take_time(o, value, ms) && (*ms > 0 || refuse(o, "'%s' leaves no time at all", value));
+}
+
 /* ---- both ---- */
 
 static bool take_charset(struct link_options *o, const char *value)
@@ -45,7 +54,7 @@ static bool take_idle_timeout(struct link_options *o, const char *value)
 
 static bool take_message_timeout(struct link_options *o, const char *value)
 {
-    if (!take_time(o, value, &o->config.astm.message_ms))
+    if (!take_wait(o, value, &o->config.astm.message_ms))
         return false;
     o->config.hl7.message_ms = o->config.astm.message_ms;
     return true;
@@ -62,7 +71,7 @@ static bool take_max_message(struct link_options *o, const char *value)
 
 static bool take_connect_timeout(struct link_options *o, const char *value)
 {
-    return take_time(o, value, &o->config.connect_ms);
+    return take_wait(o, value, &o->config.connect_ms);
 }
 
 static bool take_retry(struct link_options *o, const char *value)
@@ -95,9 +104,11 @@ static bool take_max_retries(struct link_options *o, const char *value)
 static bool take_networks(struct link_options *o, const char *value, struct allow *networks)
 {
     const char *wrong;
-    return allow_add(networks, value, &wrong) ||
-           refuse(o, "'%.*s' is no network, as in 10.0.0.0/8 or 2001:db8::/32, or there are more than %d",
-                  (int)strcspn(wrong, ","), wrong, ALLOW_MAX);
+    if (allow_add(networks, value, &wrong))
+        return true;
+    int n = (int)strcspn(wrong, ",");
+    return networks->n == ALLOW_MAX ? refuse(o, "'%.*s' is one too many: there are %d at most", n, wrong, ALLOW_MAX)
+                                    : refuse(o, "'%.*s' is no network, as in 10.0.0.0/8 or 2001:db8::/32", n, wrong);
 }
 
 static bool take_allow(struct link_options *o, const char *value)
@@ -182,29 +193,49 @@ static bool take_timers(struct link_options *o, const char *value)
             !timer(p, n, "busy", &c->busy_ms) && !timer(p, n, "contention", &c->contention_ms))
             return refuse(o, "'%.*s' is none of reply=, receive=, busy=, contention= and a time", (int)n, p);
         if (!p[n])
-            return true;
+            break;
         p += n + 1;
     }
+    /* half of a short one is left for a message to be handed over */
+    return c->reply_ms >= 2 || !(o->side & LINK_RECEIVES) ||
+           refuse(o, "reply: nothing is left of it to hand a message over");
 }
 
-/* The first line of a file, so that no list of processes shows it. */
+static bool refuse_file(struct link_options *o, const char *file, const char *why)
+{
+    refuse(o, "%s: %s", file, why);
+    o->status = STATUS_NO_INPUT;
+    return false;
+}
+
+/* The first line of a file, so that no list of processes shows it. It is read for each link, and again with the links:
+ * what can be read only once, or might never end, is none. */
 static bool take_password(struct link_options *o, const char *value)
 {
     size_t size = 0;
-    FILE *f = fopen(value, "re");
+    struct stat status;
+    int fd = open(value, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
     free(o->password);
-    o->password = NULL;
-    if (f && getline(&o->password, &size, f) > 0) {
+    o->config.password = o->password = NULL;
+    if (!f) {
+        int error = errno;
+        refuse_file(o, value, strerror(error));
+        o->status = error == EACCES ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT;
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        refuse_file(o, value, "it is no regular file");
+    } else if (getline(&o->password, &size, f) > 0) {
         o->password[strcspn(o->password, "\r\n")] = 0;
         o->config.password = o->password;
-        fclose(f);
-        return true;
+    } else {
+        refuse_file(o, value, ferror(f) ? strerror(errno) : "it is empty");
     }
-    refuse(o, "%s: %s", value, f && !ferror(f) ? "it is empty" : strerror(errno));
-    o->status = !f && errno == EACCES ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT;
-    if (f)
-        fclose(f);
-    return false;
+    fclose(f);
+    return o->config.password;
 }
 
 static bool take_size(struct link_options *o, const char *value)
@@ -261,7 +292,7 @@ static bool take_specimen(struct link_options *o, const char *value)
 
 static bool take_answer_timeout(struct link_options *o, const char *value)
 {
-    return take_time(o, value, &o->config.hl7.answer_ms);
+    return take_wait(o, value, &o->config.hl7.answer_ms);
 }
 
 /* ---- all of them ---- */

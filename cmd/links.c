@@ -26,6 +26,27 @@ static bool fail(struct links *l, int status, const char *format, ...)
     return false;
 }
 
+/* Whether two descriptors are the same file or socket. */
+bool links_same_file(int fd, int other)
+{
+    struct stat one, two;
+    return fd >= 0 && fstat(fd, &one) == 0 && fstat(other, &two) == 0 && one.st_dev == two.st_dev &&
+           one.st_ino == two.st_ino;
+}
+
+/* What is told goes to people, never to an instrument: a stderr that is the link's own socket is let go of. */
+static void spare_instrument(const struct endpoint *e)
+{
+    int nowhere;
+    if (e->kind != ENDPOINT_FD || e->fd == STDERR_FILENO || !links_same_file(e->fd, STDERR_FILENO))
+        return;
+    nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere < 0 || dup2(nowhere, STDERR_FILENO) < 0)
+        close(STDERR_FILENO);
+    if (nowhere > STDERR_FILENO)
+        close(nowhere);
+}
+
 /* ---- entries ---- */
 
 static void free_entry(struct links_entry *e)
@@ -59,8 +80,12 @@ static struct links_entry *create(struct links *l, const char *name, const struc
     }
     link_options_init(&e->options, protocol, LINK_RECEIVES, ASTM_HOST);
     struct link_config *c = &e->options.config;
-    for (size_t i = 0; i < common->given_n; i++)
-        link_option_take(&e->options, common->given[i].name, common->given[i].value); /* it was taken before */
+    for (size_t i = 0; i < common->given_n; i++) /* each was taken before; a file may have gone since */
+        if (!link_option_take(&e->options, common->given[i].name, common->given[i].value)) {
+            fail(l, e->options.status, "--%s: %s", common->given[i].name, e->options.wrong);
+            free_entry(e);
+            return NULL;
+        }
     c->name = name;
     c->astm_view.format = c->hl7_view.format = common->format;
     c->astm_view.positional = c->hl7_view.positional = common->positional;
@@ -86,6 +111,7 @@ bool links_add(struct links *l, const char *name, const char *endpoint)
     append(&l->entries, e);
     if (!endpoint_parse(endpoint, true, &e->endpoint, &why))
         return fail(l, STATUS_USAGE, "'%s' is no endpoint: %s", endpoint, why);
+    spare_instrument(&e->endpoint);
     return goes_together(e) || fail(l, STATUS_USAGE, "--proxy-protocol: '%s' does not listen", endpoint);
 }
 
@@ -151,6 +177,7 @@ static bool fill(struct links *l, struct links_entry *e, const struct links_line
     e->options.config.name = e->text;
     if (!endpoint_parse(endpoint, true, &e->endpoint, &why))
         return fail(l, STATUS_LINKS_FILE, "%s: '%s' is no endpoint: %s", place, endpoint, why);
+    spare_instrument(&e->endpoint);
     if (!take_options(l, e, line, place))
         return false;
     return goes_together(e) || fail(l, STATUS_LINKS_FILE, "%s: proxy-protocol: '%s' does not listen", place, endpoint);
@@ -181,6 +208,7 @@ static bool take_line(struct links *l, struct links_entry **list, const char *te
     struct links_entry *e = create(l, NULL, protocol);
     if (!e)
         return false;
+    e->line = number;
     if (fill(l, e, &line, place)) {
         append(list, e);
         return true;
@@ -191,8 +219,9 @@ static bool take_line(struct links *l, struct links_entry **list, const char *te
 
 static bool take_lines(struct links *l, struct links_entry **list, const struct bytes *text)
 {
-    size_t number = 1;
-    for (size_t at = 0; at < text->len; number++) {
+    static const unsigned char mark[] = {0xEF, 0xBB, 0xBF}; /* of UTF-8, as some editors put it first */
+    size_t number = 1, at = text->len >= sizeof mark && memcmp(text->data, mark, sizeof mark) == 0 ? sizeof mark : 0;
+    for (; at < text->len; number++) {
         const unsigned char *p = text->data + at, *end = memchr(p, '\n', text->len - at);
         size_t n = end ? (size_t)(end - p) : text->len - at;
         if (!take_line(l, list, (const char *)p, n, number))
@@ -211,17 +240,33 @@ static void free_list(struct links_entry *list)
     }
 }
 
+/* Reads the whole file. Who runs already waits for nobody: it has to be a regular file then. At the beginning it may be
+ * whatever ends; a FIFO without a writer is one of which nothing would ever come. */
+static bool read_file(struct links *l, bool running, struct bytes *text)
+{
+    struct stat status = {0};
+    int fd = open(l->file, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return fail(l, errno == EACCES ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT, "%s: %s", l->file, strerror(errno));
+    bool known = fstat(fd, &status) == 0, fine;
+    if (running && !(known && S_ISREG(status.st_mode)))
+        fine = fail(l, STATUS_NO_INPUT, "%s: it is no regular file", l->file);
+    else if (!slurp(fd, text))
+        fine = fail(l, STATUS_IO, "%s: %s", l->file, strerror(errno));
+    else if (S_ISFIFO(status.st_mode) && !text->len)
+        fine = fail(l, STATUS_NO_INPUT, "%s: nobody writes to this pipe", l->file);
+    else
+        fine = true;
+    close(fd);
+    return fine;
+}
+
 /* The links of the file, all or none. */
-static bool read_list(struct links *l, struct links_entry **list)
+static bool read_list(struct links *l, bool running, struct links_entry **list)
 {
     struct bytes text = {0};
     *list = NULL;
-    int fd = open(l->file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return fail(l, errno == EACCES ? STATUS_NOT_PERMITTED : STATUS_NO_INPUT, "%s: %s", l->file, strerror(errno));
-    bool fine = slurp(fd, &text) || fail(l, STATUS_IO, "%s: %s", l->file, strerror(errno));
-    close(fd);
-    fine = fine && take_lines(l, list, &text);
+    bool fine = read_file(l, running, &text) && take_lines(l, list, &text);
     bytes_free(&text);
     if (!fine) {
         free_list(*list);
@@ -233,7 +278,7 @@ static bool read_list(struct links *l, struct links_entry **list)
 bool links_read(struct links *l)
 {
     struct links_entry *list;
-    if (!read_list(l, &list))
+    if (!read_list(l, false, &list))
         return false;
     append(&l->entries, list);
     return true;
@@ -241,20 +286,18 @@ bool links_read(struct links *l)
 
 /* ---- open ---- */
 
-bool links_same_file(int fd, int other)
-{
-    struct stat one, two;
-    return fd >= 0 && fstat(fd, &one) == 0 && fstat(other, &two) == 0 && one.st_dev == two.st_dev &&
-           one.st_ino == two.st_ino;
-}
-
 struct link *link_open(struct hub *hub, const struct link_config *config, const struct endpoint *endpoint,
                        struct hub_failure *failure)
 {
     *failure = (struct hub_failure){HUB_USAGE, ""};
+    spare_instrument(endpoint);
     if (handover_prints(hub->handover) && links_same_file(endpoint->fd, STDOUT_FILENO)) {
         snprintf(failure->why, sizeof failure->why, "%s is the link and stdout at once: records and answers would mix",
                  endpoint->text);
+        return NULL;
+    }
+    if (endpoint->fd == STDERR_FILENO) {
+        snprintf(failure->why, sizeof failure->why, "%s is where errors are told", endpoint->text);
         return NULL;
     }
     struct link *link = hub_link(hub, config);
@@ -281,7 +324,11 @@ static bool open_entry(struct links *l, struct hub *hub, struct links_entry *e)
 {
     struct hub_failure failure;
     e->link = link_open(hub, &e->options.config, &e->endpoint, &failure);
-    return e->link || fail(l, link_status(&failure), "%s", failure.why);
+    if (e->link)
+        return true;
+    if (!e->of_file)
+        return fail(l, link_status(&failure), "%s", failure.why);
+    return fail(l, link_status(&failure), "%.250s:%zu: %s: %s", l->file, e->line, e->options.config.name, failure.why);
 }
 
 bool links_open(struct links *l, struct hub *hub)
@@ -328,7 +375,7 @@ void links_reload(struct links *l, struct hub *hub, int64_t now)
 {
     struct links_entry *list;
     size_t kept, opened = 0, ended = 0;
-    if (!read_list(l, &list)) {
+    if (!read_list(l, true, &list)) {
         log_line(LOG_ERROR, "%s; the links stay as they are", l->wrong);
         return;
     }

@@ -22,9 +22,9 @@ struct links_entry {
     struct links_entry *next;
     struct link_options options;
     struct endpoint endpoint;
-    struct link *link; /* NULL: not open */
-    char *text;        /* of the links file: name, protocol, endpoint, options, one behind the other with NUL */
-    size_t text_n;
+    struct link *link;   /* NULL: not open */
+    char *text;          /* of the links file: name, protocol, endpoint, options, one behind the other with NUL */
+    size_t text_n, line; /* and where in the file that is */
     bool of_file, kept;
 };
 

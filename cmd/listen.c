@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "base/option.h"
 #include "link/metrics.h"
-#include "link/notify.h"
 #include "link/target_exec.h"
 #include "link/target_sink.h"
 #include "status.h"
@@ -15,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { INHERITED_MAX = 1024 };
+enum { INHERITED = 3, INHERITED_MAX = 1024 }; /* the first, and the most */
 
 enum { JOBS_MAX = 1024, WINDOW_MAX = 1 << 16 };
 
@@ -145,7 +144,7 @@ static bool option_time(struct listener *l, const char *option, int64_t *ms)
 static bool option_connections(struct listener *l)
 {
     uint64_t number;
-    if (!option_number(l, "--max-connections", 1 << 20, &number))
+    if (!option_number_from_1(l, "--max-connections", 1 << 20, &number))
         return false;
     l->hub.max_connections = (size_t)number;
     return true;
@@ -293,6 +292,7 @@ bool listener_options(struct listener *l, int argc, char **argv)
     static struct option list[OPTIONS_MAX];
     int option, index;
     list_options(l, list);
+    program_begin(argv);
     log_open(l->program.name, LOG_EVENT, false);
     const char *letters = l->protocols == (LINK_ASTM | LINK_HL7) ? "o:n:c:iR:j:x:s:f:qvhV" : "o:n:c:iR:j:x:s:qvhV";
     while ((option = getopt_long(argc, argv, letters, list, &index)) != -1) {
@@ -315,10 +315,12 @@ int run_hub(struct hub *hub, int ready_fd)
 {
     if (ready_fd >= 0)
         hub_announce(hub, ready_fd);
-    notify_service("READY=1");
     switch (hub_run(hub)) {
     case HUB_GIVEN_UP:
         return STATUS_UNREACHABLE;
+    case HUB_UNBOUND:
+        log_line(LOG_ERROR, "%s", hub->failure.why);
+        return link_status(&hub->failure);
     case HUB_IO:
         return STATUS_IO;
     case HUB_FAILED:
@@ -349,6 +351,7 @@ bool standard_open(int *status)
 /* The sockets that were inherited, as endpoints, and what the service manager calls them. */
 struct inherited {
     int n;
+    const char *why; /* sockets were passed and are not used; NULL: none were */
     char *endpoints[INHERITED_MAX];
     const char *names[INHERITED_MAX]; /* NULL: as the endpoint */
 };
@@ -357,7 +360,7 @@ static void name_sockets(struct inherited *i, char *names)
 {
     static char texts[INHERITED_MAX][16];
     for (int at = 0; at < i->n; at++) {
-        snprintf(texts[at], sizeof texts[at], "fd:%d", 3 + at);
+        snprintf(texts[at], sizeof texts[at], "fd:%d", INHERITED + at);
         i->endpoints[at] = texts[at];
         char *end = names ? names + strcspn(names, ":") : NULL;
         bool more = end && *end;
@@ -374,9 +377,18 @@ static void take_inherited(struct inherited *i)
     const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
     static char copy[4096];
     uint64_t number;
-    if (!pid || !fds || !parse_count(pid, &number) || number != (uint64_t)getpid() ||
-        !parse_int_range(fds, 1, INHERITED_MAX, &i->n))
-        i->n = 0;
+    int n;
+    i->n = 0;
+    if (!fds)
+        i->why = NULL;
+    else if (!parse_int_range(fds, 1, INHERITED_MAX, &n))
+        i->why = "LISTEN_FDS is set, and is no number of sockets";
+    else if (!pid || !parse_count(pid, &number))
+        i->why = "LISTEN_FDS is set, but LISTEN_PID says not for whom";
+    else if (number != (uint64_t)getpid())
+        i->why = "LISTEN_FDS is set, but for another process (LISTEN_PID)";
+    else
+        i->n = n;
     snprintf(copy, sizeof copy, "%s", names ? names : "");
     name_sockets(i, *copy ? copy : NULL);
     unsetenv("LISTEN_PID");
@@ -397,9 +409,13 @@ static bool rejects_open(struct listener *l)
     return false;
 }
 
-static bool usage_fits(struct listener *l, int n)
+static bool usage_fits(struct listener *l, int n, const struct inherited *inherited)
 {
-    if (!n && !l->links.file)
+    if (l->ready_fd >= INHERITED && l->ready_fd < INHERITED + inherited->n)
+        l->status = program_usage(&l->program, "--ready-fd: %d is a socket that was passed (LISTEN_FDS)", l->ready_fd);
+    else if (!n && !l->links.file && inherited->why)
+        l->status = program_usage(&l->program, "no endpoint; %s", inherited->why);
+    else if (!n && !l->links.file)
         l->status = program_usage(&l->program, "no endpoint; try a port, as in '%s 4000'", l->program.name);
     else if (l->name && n != 1)
         l->status = program_usage(&l->program, "--name is for one endpoint; there are %s", n ? "several" : "none");
@@ -428,12 +444,10 @@ static bool stdin_fits(struct listener *l)
 static void on_reload(void *context, int64_t now)
 {
     struct listener *l = context;
-    notify_service("RELOADING=1");
     if (l->journal)
         target_journal_reopen(&l->to_journal);
     if (l->links.file)
         links_reload(&l->links, l->running, now);
-    notify_service("READY=1");
 }
 
 static void on_up(void *context, struct connection *c, int64_t now)
@@ -524,6 +538,17 @@ static void open_outbox(struct listener *l, struct hub *hub)
         loop_add(&hub->loop, &l->input.source);
 }
 
+/* The file of --metrics has to be one that can be written. */
+static bool metrics_begin(struct listener *l, struct hub *hub)
+{
+    const char *why = l->hub.metrics ? metrics_write(hub->links, l->hub.metrics, &hub->metrics) : NULL;
+    if (!why)
+        return true;
+    log_line(LOG_ERROR, "--metrics: %s: %s", l->hub.metrics, why);
+    l->hub.metrics = NULL;
+    return false;
+}
+
 static void listen_and_print(struct listener *l)
 {
     static struct hub hub;
@@ -549,7 +574,7 @@ static void listen_and_print(struct listener *l)
         l->status = STATUS_SYSTEM;
     } else if (open_outbox(l, &hub), !links_open(&l->links, &hub)) {
         complain(l);
-    } else if (l->hub.metrics && !metrics_write(hub.links, l->hub.metrics, &hub.metrics)) {
+    } else if (!metrics_begin(l, &hub)) {
         l->status = STATUS_CANNOT_CREATE;
     } else {
         l->status = run_hub(&hub, l->ready_fd);
@@ -572,7 +597,7 @@ int listener_run(struct listener *l, char **endpoints, int n)
         endpoints = inherited.endpoints;
         names = inherited.names;
     }
-    if (usage_fits(l, n) && standard_open(&l->status) && rejects_open(l)) {
+    if (usage_fits(l, n, &inherited) && standard_open(&l->status) && rejects_open(l)) {
         if (!add_links(l, endpoints, names, n))
             complain(l);
         else if (stdin_fits(l))

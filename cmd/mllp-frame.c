@@ -235,6 +235,7 @@ int main(int argc, char **argv)
     static const struct decode_protocol protocol = {begin, push, eof, next, end};
     struct decoder d = {.protocol = &protocol, .program = &program, .machine = &f};
     int option;
+    program_begin(argv);
     while ((option = getopt_long(argc, argv, "dqvhV", options, NULL)) != -1) {
         enum option_result result = program_option(&program, option, &d.status);
         if (result == OPTION_EXIT || (result == OPTION_UNKNOWN && !take_option(&d, &f, option)))

@@ -4,6 +4,7 @@
 #include "status.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,6 +41,13 @@ int program_usage(const struct program *program, const char *format, ...)
     fprintf(stderr, "\nTry '%s --help'.\n", program->name);
     va_end(args);
     return STATUS_USAGE;
+}
+
+void program_begin(char **argv)
+{
+    char *slash = argv[0] ? strrchr(argv[0], '/') : NULL;
+    if (slash)
+        argv[0] = slash + 1;
 }
 
 enum option_result program_option(struct program *program, int option, int *status)
@@ -133,6 +141,10 @@ bool slurp(int fd, struct bytes *to)
         ssize_t n = read(fd, to->data + to->len, to->cap - to->len);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
+            continue;
+        }
         if (n <= 0)
             return n == 0;
         to->len += (size_t)n;

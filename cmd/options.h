@@ -27,6 +27,9 @@ int program_usage(const struct program *program, const char *format, ...) __attr
 /* The result of reading one option. */
 enum option_result { OPTION_TAKEN, OPTION_UNKNOWN, OPTION_EXIT };
 
+/* Before the options are read: has getopt name the program as everything else does, without its folder. */
+void program_begin(char **argv);
+
 /* Takes -h, -V, -q, -v and what getopt found wrong. OPTION_EXIT: *status says how to exit. */
 enum option_result program_option(struct program *program, int option, int *status);
 
@@ -42,7 +45,7 @@ bool option_checksum(const struct program *program, const char *text, enum astm_
 bool option_get(const struct program *program, const struct get_names *names, const char *examples, const char *text,
                 struct get_paths *paths, int *status);
 
-/* Appends all that comes from the descriptor. False: errno says why not. */
+/* Appends all that comes from the descriptor, until its end. False: errno says why not. */
 bool slurp(int fd, struct bytes *to);
 
 #endif

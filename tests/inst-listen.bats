@@ -164,12 +164,22 @@ unplug() {
     refused 64 "Try 'inst-listen --help'" --get R.4 0
     refused 64 several -n lab 0 0
     refused 64 'none' -n lab -f "$LINKS"
+    refused 64 --max-connections --max-connections 0 0
+    refused 64 'no time at all' --message-timeout 0 0
+    refused 64 'no time at all' --connect-timeout 0ms 0
+    refused 64 "'laboratory' is no network" --allow 10.0.0.0/8,laboratory 0
+    refused 64 "'10.0.0.65' is one too many" --allow "$(printf '10.0.0.%s,' {1..64})10.0.0.65" 0
+    refused 64 'reply: nothing' --timers reply=1ms 0
+    run --separate-stderr inst-listen -y 0
+    [ "$status" = 64 ]
+    [[ $stderr = 'inst-listen: '* ]]
     refused 64 UTF-8 -n $'l\xe4b' 0
     refused 64 path serial:
     refused 64 speed serial:/dev/ttyS0,9601
     refused 64 8N1 serial:/dev/ttyS0,9600,9N1
     refused 64 'flow control' serial:/dev/ttyS0,9600,8N1,dtr
     refused 64 'no socket' fd:77
+    refused 64 'errors are told' fd:2
 }
 
 @test "a links file that is not there ends with 66, one that may not be read with 77" {
@@ -188,6 +198,58 @@ unplug() {
     run "${ordinary[@]}" timeout 20 "$dir/inst-listen" "unix:$dir/closed/socket"
     rm -rf "$dir"
     [ "$status" = 77 ]
+}
+
+@test "a links file may be a pipe that ends; a FIFO without a writer is told, and holds nothing up" {
+    local ready=$DIR/ready.pipe
+    mkfifo "$ready"
+    { echo 'piped auto 127.0.0.1:0' && read -r -t 0.1 <>"$DIR/nothing" || echo 'late auto 127.0.0.1:0'; } |
+        inst-listen -c 1 -f /dev/stdin -R 5 5>"$ready" >"$DIR/out" 2>"$DIR/err" 3>&- &
+    LISTENER=$!
+    started+=("$LISTENER")
+    mapfile -t ENDPOINTS <"$ready"
+    [ ${#ENDPOINTS[@]} = 2 ]
+    dial "$(port 1)"
+    deliver late
+    hang_up
+    wait_listener
+    [ "$status" = 0 ]
+    mkfifo "$DIR/fifo"
+    refused 66 'nobody writes' -f "$DIR/fifo"
+    refused 66 'no regular file' --password "$DIR/fifo" 0
+    wrong 1 'no regular file' "lab astm 0 password=$DIR/fifo"
+}
+
+@test "SIGHUP: a links file that has become a FIFO, or names one, is told, and the links go on" {
+    echo 'lab auto 127.0.0.1:0' >"$LINKS"
+    start_listener inst-listen -f "$LINKS"
+    dial
+    deliver one
+    printf '%s\n' 'lab auto 127.0.0.1:0' "other astm 127.0.0.1:0 password=$DIR/nothing" >"$LINKS"
+    reload
+    grep -q "$LINKS:2: password: $DIR/nothing: it is no regular file; the links stay as they are" "$DIR/err"
+    deliver two
+    rm "$LINKS"
+    mkfifo "$LINKS"
+    reload
+    grep -q "$LINKS: it is no regular file; the links stay as they are" "$DIR/err"
+    deliver three
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 3
+}
+
+@test "SIGHUP: where the file of --password has gone, no link begins without one" {
+    echo secret >"$DIR/password"
+    echo 'lab astm 127.0.0.1:0' >"$LINKS"
+    start_listener inst-listen -f "$LINKS" --password "$DIR/password"
+    rm "$DIR/password"
+    echo 'other astm 127.0.0.1:0' >>"$LINKS"
+    reload
+    grep -q -e "--password: $DIR/password: No such file or directory; the links stay as they are" "$DIR/err"
+    stop_listener
+    [ "$status" = 0 ]
 }
 
 @test "a links file that is wrong ends with 78, and the file, the line and what is wrong are told" {
@@ -224,13 +286,14 @@ unplug() {
     start_listener inst-listen 127.0.0.1:0
     refused 69 'in use' "$PORT"
     echo "lab astm 127.0.0.1:$PORT" >"$LINKS"
-    refused 69 'in use' -f "$LINKS"
+    refused 69 "inst-listen: $LINKS:1: lab: 127.0.0.1:$PORT: cannot listen: Address already in use" -f "$LINKS"
     stop_listener
     [ "$status" = 0 ]
     refused 69 'given up after 2 attempts' --retry 0.01,1,1 --max-retries 1 "dial:127.0.0.1:$PORT"
     echo "lab hl7 dial:127.0.0.1:$PORT retry=0.01\\,1\\,1,max-retries=2" >"$LINKS"
     refused 69 'given up after 3 attempts' -f "$LINKS"
     refused 69 'given up after 2 attempts' --retry 0.01,1,1 --max-retries 1 "serial:$DIR/none"
+    refused 69 'given up after 1 attempt' --max-retries 0 "serial:$DIR/none"
     run timeout 20 bash -c 'exec 3>&-; ulimit -n 4; exec inst-listen 127.0.0.1:0'
     [ "$status" = 71 ]
     refused 73 "$DIR/none" --rejects "$DIR/none/rejects" 0
@@ -270,6 +333,21 @@ END
 \"protocol\":\"hl7\"	\"link\":\"two\"
 \"protocol\":\"hl7\"	\"link\":\"three\"
 \"protocol\":\"astm\"	\"link\":\"127.0.0.1:0\"" ]
+}
+
+@test "a byte order mark at the beginning of a links file is none of its first name" {
+    printf '\xef\xbb\xbflab astm 127.0.0.1:0\n' >"$LINKS"
+    start_listener inst-listen -f "$LINKS"
+    dial
+    deliver one
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    grep -q '"link":"lab"' "$DIR/out"
+    printf '\xef\xbb\xbf# comment\n' >"$LINKS"
+    start_listener inst-listen -f "$LINKS" 127.0.0.1:0
+    stop_listener
+    [ "$status" = 0 ]
 }
 
 @test "options on the command line are those of every link, and a link's own come after them" {
@@ -440,6 +518,18 @@ interrupted() {
     done
     run timeout 20 inherit +1 inst-listen
     [ "$status" = 64 ]
+    [[ $output = *'no endpoint; LISTEN_FDS is set, but for another process'* ]]
+    run timeout 20 env LISTEN_FDS=abc inst-listen
+    [ "$status" = 64 ]
+    [[ $output = *'no endpoint; LISTEN_FDS is set, and is no number'* ]]
+    run timeout 20 env LISTEN_FDS=1 inst-listen
+    [ "$status" = 64 ]
+    [[ $output = *'no endpoint; LISTEN_FDS is set, but LISTEN_PID'* ]]
+    for names in 3 4; do # it would be written to, and closed
+        run timeout 20 inherit 2 inst-listen -R "$names"
+        [ "$status" = 64 ]
+        [[ $output = *'--ready-fd: '$names' is a socket'* ]]
+    done
 }
 
 @test "systemd-socket-activate starts it when somebody connects" {
@@ -464,6 +554,25 @@ interrupted() {
     run timeout 20 bash -c "inst-listen fd:$WIRE >&$WIRE"
     [ "$status" = 64 ]
     hang_up
+}
+
+@test "where stderr is the link's own socket, as inetd passes it, nothing is told there: the instrument gets answers alone" {
+    cat >"$DIR/serve" <<'END'
+exec 9<>"/dev/tcp/127.0.0.1/$1"
+exec inst-listen -vv "${@:2}" fd:0 <&9 >&9 2>&9 9>&-
+END
+    printf '%s\n' '> <VT>MSH|^~\&|a|b|||2026||ORU^R01|one|P|2.5.1<CR>OBX|1|NM|A||1<CR><FS><CR>' \
+        '< <VT>MSH|^~\&|||a|b|<time>||ACK^R01|<id>|P|2.5.1<CR>MSA|AA|one<CR><FS><CR>' >"$DIR/one"
+    play_host <"$DIR/one"
+    run timeout 20 bash "$DIR/serve" "$PORT" -j "$DIR/journal"
+    [ "$status" = 0 ]
+    wait_host
+    rm "$DIR/ready.host"
+    has_lines 1 '"control_id":"one"' "$DIR/journal"
+    play_host <<<eof
+    run timeout 20 bash "$DIR/serve" "$PORT" # stdout is it as well, and nothing else takes the messages
+    [ "$status" = 64 ]
+    wait_host
 }
 
 @test "dials wait 5 s at first; then longer by the factor up to the longest, and a tenth more or less" {
@@ -553,6 +662,44 @@ interrupted() {
     [ "$status" = 0 ]
 }
 
+@test "a name that is listened on is looked up while the links go on, and is all of its addresses" {
+    local hosts
+    unshare -m true 2>/dev/null || skip "mount namespaces are not permitted here"
+    hosts=$DIR/hosts
+    printf '%s\n' '127.0.0.3 here' '127.0.0.2 here' '192.0.2.1 here' '192.0.2.1 elsewhere' >"$hosts"
+    # shellcheck disable=SC2016 # for the shell that is started
+    start_listener unshare -m --propagation private sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$hosts" \
+        inst-listen -q listen:here:0 127.0.0.1:0
+    [ ${#ENDPOINTS[@]} = 3 ]
+    [[ ${ENDPOINTS[*]} = listen:127.0.0.[23]:*' 'listen:127.0.0.[23]:*' 'listen:127.0.0.1:* ]]
+    instsim hl7 -q --profile chemistry "${ENDPOINTS[0]#listen:}"
+    instsim astm -q --profile chemistry "${ENDPOINTS[1]#listen:}"
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 2
+    # shellcheck disable=SC2016
+    run timeout 20 unshare -m --propagation private sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$hosts" \
+        inst-listen listen:elsewhere:0
+    [ "$status" = 69 ]
+    [[ $output = *'cannot listen'* ]]
+}
+
+@test "a name that is unknown when links are read again is told, and tried when they are read the next time" {
+    echo 'lab auto 127.0.0.1:0' >"$LINKS"
+    start_listener inst-listen -f "$LINKS"
+    echo 'named auto no-such-host.invalid:4000' >>"$LINKS"
+    reload
+    await_err 'named: no-such-host.invalid:4000: the host is unknown'
+    dial
+    deliver meanwhile
+    reload
+    await_err 'named: no-such-host.invalid:4000: the host is unknown' 2
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 1
+}
+
 @test "who does not answer a dial is given --connect-timeout, and others are not kept waiting" {
     inherit -1 sleep 60 2>"$DIR/port" 3>&- &
     started+=($!)
@@ -582,11 +729,13 @@ interrupted() {
     used=$(processor)
     dial
     await_err 'Too many open files; retrying' 100
+    [ "$(grep -c 'cannot accept: Too many open files; accepting rests' "$DIR/err")" -le 2 ]
     used=$(($(processor) - used))
     echo "processor $used"
     [ "$used" -lt 50 ]
     kill "$silent"
     deliver after
+    await_err 'accepting goes on'
     hang_up
     stop_listener
     [ "$status" = 0 ]
@@ -629,9 +778,10 @@ interrupted() {
         done
     done
     start_listener inst-listen "serial:$DIR/A,9600,7E1" # a pseudo-terminal has 8 bits and no parity
-    await_err 'Invalid argument; retrying'
+    await_err 'the device does not take 9600,7E1; retrying'
     stop_listener
     [ "$status" = 0 ]
+    stty -a <&"$tty" | grep -q -w cs8
     exec {tty}>&-
 }
 
@@ -941,6 +1091,28 @@ session() {
     [ "$status" = 0 ]
 }
 
+@test "--allow: who tries again and again is told once, is counted each time, and is no error" {
+    local i
+    for i in '' -q -v; do
+        # shellcheck disable=SC2086 # none or one
+        start_listener inst-listen $i --metrics "$DIR/metrics" -n lab --allow 10.0.0.0/8 127.0.0.1:0
+        for _ in 1 2 3 4 5; do
+            dial
+            hear CLOSE
+            hang_up
+        done
+        await metric connections_refused_total 'link="lab"' 5
+        stop_listener
+        [ "$status" = 0 ]
+        run grep -c 'refused a connection from 127.0.0.1:[0-9]*: it is not allowed (--allow)$' "$DIR/err"
+        case $i in
+        -q) [ "$output" = 0 ] ;;
+        -v) [ "$output" = 5 ] ;;
+        *) [ "$output" = 1 ] ;;
+        esac
+    done
+}
+
 @test "--max-connections-per-peer refuses what is more from one address; other links go on" {
     local one two
     printf 'lab hl7 127.0.0.1:0 max-connections-per-peer=2\nother hl7 127.0.0.1:0\n' >"$LINKS"
@@ -993,6 +1165,41 @@ session() {
     [ "$status" = 0 ]
     count_lines "$DIR/out" 3
     [ "$(grep -c 'takes its place' "$DIR/err")" = 1 ]
+}
+
+@test "--replace serves an instrument at once, also where its own old connection is the last that there may be" {
+    local i old=()
+    start_listener inst-listen --replace --max-connections 1 --metrics "$DIR/metrics" -n lab 127.0.0.1:0
+    for i in 1 2 3; do
+        dial
+        old+=("$WIRE")
+        deliver "$i"
+    done
+    await metric connections 'link="lab"' 1 # those that we have closed and who do not close count no more
+    for WIRE in "${old[@]}"; do
+        hang_up
+    done
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 3
+    none grep -q 'refused a connection' "$DIR/err"
+}
+
+@test "a connection that was closed for its silence makes room at once, whether its peer closes or not" {
+    local silent
+    start_listener inst-listen --max-connections 1 --idle-timeout 0.1 127.0.0.1:0
+    dial
+    silent=$WIRE
+    deliver one
+    hear CLOSE
+    dial
+    deliver two
+    hang_up
+    WIRE=$silent
+    hang_up
+    stop_listener
+    [ "$status" = 0 ]
+    count_lines "$DIR/out" 2
 }
 
 @test "--max-connections counts over all links" {
@@ -1342,10 +1549,34 @@ metric() {
     dial
     post one
     await_err "metrics: $DIR/place/metrics: No such file"
+    mkdir "$DIR/place"
+    await_err "metrics: $DIR/place/metrics: it is written again"
     hang_up
     stop_listener
     [ "$status" = 0 ]
     count_lines "$DIR/out" 1
+    has_lines 2 'metrics:' "$DIR/err"
+    none has_lines 3 'metrics:' "$DIR/err"
+}
+
+@test "--metrics replaces nothing but a regular file, and writes through no link" {
+    echo mine >"$DIR/victim"
+    ln -s victim "$DIR/fin.prom.new"
+    refused 73 'not ours' --metrics "$DIR/fin.prom" 127.0.0.1:0
+    [ -L "$DIR/fin.prom.new" ]
+    ln -s victim "$DIR/link.prom"
+    refused 73 'no regular file' --metrics "$DIR/link.prom" 127.0.0.1:0
+    mkfifo "$DIR/fifo.prom"
+    refused 73 'no regular file' --metrics "$DIR/fifo.prom" 127.0.0.1:0
+    refused 73 'no regular file' --metrics /dev/null 127.0.0.1:0
+    [ -c /dev/null ]
+    [ "$(<"$DIR/victim")" = mine ]
+    echo stale >"$DIR/own.prom.new"
+    start_listener inst-listen --metrics "$DIR/own.prom" 127.0.0.1:0
+    stop_listener
+    [ "$status" = 0 ]
+    grep -q '^# TYPE instlink_connections' "$DIR/own.prom"
+    [ ! -e "$DIR/own.prom.new" ]
 }
 
 @test "a service manager hears when it is ready, reads links again, is alive, and stops" {

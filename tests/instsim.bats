@@ -328,7 +328,7 @@ END
     printf 'H|\\^&|x||wire\rL|1|N\r' >"$DIR/x"
     run timeout 20 instsim astm --attempts 1 --retry 0.05,1,1 "127.0.0.1:$PORT" "$DIR/x"
     [ "$status" = 69 ]
-    [[ $output = *'given up after 1 attempts: connection-lost'*'0 accepted, 1 given up' ]]
+    [[ $output = *'given up after 1 attempt: connection-lost'*'0 accepted, 1 given up' ]]
     wait_host
 }
 
@@ -679,7 +679,7 @@ END
 END
     { segments x; segments y AL NE; } >"$DIR/file"
     outcome 69
-    [[ $output = *'message 1 not accepted: rejected, AR (attempt 1)'*'given up after 1 attempts: rejected'* ]]
+    [[ $output = *'message 1 not accepted: rejected, AR (attempt 1)'*'given up after 1 attempt: rejected'* ]]
     [[ $output = *'message 2 not accepted: rejected, CR (attempt 1)'*'0 accepted, 2 given up'* ]]
     wait_host
     hl7_host <<'END'

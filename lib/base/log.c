@@ -213,6 +213,37 @@ void log_event(enum log_level level, const struct log_event *event, const char *
         print_text(event->link, event->peer, text);
 }
 
+/* ---- faults that last ---- */
+
+enum { FAULT_MS = 60000 };
+
+bool log_fault_is_recent(const struct log_fault *f, int64_t now)
+{
+    return f->known && now < f->at + FAULT_MS;
+}
+
+uint64_t log_fault_happens(struct log_fault *f, int64_t now)
+{
+    uint64_t n = ++f->n;
+    if (log_fault_is_recent(f, now))
+        return 0;
+    *f = (struct log_fault){.known = true, .told = true, .at = now};
+    return n;
+}
+
+bool log_fault_ends(struct log_fault *f)
+{
+    bool told = f->told;
+    f->told = false;
+    return told;
+}
+
+const char *log_fault_times(uint64_t n, char out[64])
+{
+    snprintf(out, 64, n > 1 ? "; %llu times in the last minute" : "", (unsigned long long)n);
+    return out;
+}
+
 uint64_t log_dropped(void)
 {
     return log_state.dropped;

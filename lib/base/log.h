@@ -40,6 +40,26 @@ struct log_event {
 void log_event(enum log_level level, const struct log_event *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A fault that lasts: told when it begins and when it ends, in between once a minute with how often it happened.
+ * Zero-initialised is valid. Private. */
+struct log_fault {
+    bool known, told; /* since a line was told of it; that line stands until the fault ends */
+    int64_t at;       /* when that was, ms */
+    uint64_t n;       /* how often it happened since */
+};
+
+/* It happened. Returns how often since it was told last, when it is to be told now; else 0. */
+uint64_t log_fault_happens(struct log_fault *fault, int64_t now);
+
+/* Whether a line was told of it in the last minute. */
+bool log_fault_is_recent(const struct log_fault *fault, int64_t now);
+
+/* It is over. Returns whether that is to be told. */
+bool log_fault_ends(struct log_fault *fault);
+
+/* "; 57 times in the last minute", for more than once; else an empty text. */
+const char *log_fault_times(uint64_t n, char out[64]);
+
 /* How many lines were dropped. */
 uint64_t log_dropped(void);
 

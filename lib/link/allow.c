@@ -13,6 +13,14 @@ const struct allow allow_loopback = {
     .n = 2,
 };
 
+/* Bits that all IPv4 addresses have in common. A shorter network is one of IPv6 alone. */
+enum { MAPPED = 8 * sizeof mapped };
+
+static bool is_mapped(const unsigned char address[16])
+{
+    return memcmp(address, mapped, sizeof mapped) == 0;
+}
+
 static bool parse_address(const char *text, unsigned char bytes[16], unsigned *bits)
 {
     *bits = 128;
@@ -84,7 +92,8 @@ bool allow_peer(const struct allow *allow, const struct address *peer)
         memcpy(bytes + 12, &in.sin_addr, 4);
     }
     for (size_t i = 0; i < allow->n; i++)
-        if (within(bytes, allow->networks[i].bytes, allow->networks[i].prefix))
+        if ((allow->networks[i].prefix >= MAPPED || !is_mapped(bytes)) &&
+            within(bytes, allow->networks[i].bytes, allow->networks[i].prefix))
             return true;
     return false;
 }

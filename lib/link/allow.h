@@ -20,7 +20,8 @@ extern const struct allow allow_loopback;
 /* Adds the networks of a list with commas, or one. False: *wrong points at the one that is none, or one too many. */
 bool allow_add(struct allow *allow, const char *text, const char **wrong);
 
-/* Whether that peer may connect. A unix socket's peer always may: its file has permissions. */
+/* Whether that peer may connect. A network of IPv6, ::/0 too, has no peer of IPv4 in it, nor the other way round. A
+ * unix socket's peer always may: its file has permissions. */
 bool allow_peer(const struct allow *allow, const struct address *peer);
 
 #endif

@@ -14,7 +14,7 @@
 enum {
     IN_MAX = 64 << 10,   /* bytes that are read ahead while an answer is owed */
     OUT_MAX = 128 << 10, /* bytes that the peer does not take, past which nothing more is read from it */
-    DRAIN_MS = 2000,
+    FLIGHT_MS = 5000,    /* what was sent before that has arrived, or never will */
 };
 
 static struct connection *of(const struct loop_source *source)
@@ -241,6 +241,14 @@ static void feed(struct connection *c, const unsigned char *p, size_t n, int64_t
         bytes_free(&c->in);
 }
 
+/* The first error says why; what is written after it fails for it is lost. */
+static void lose(struct connection *c, int error)
+{
+    c->lost = true;
+    if (!c->error && error != EPIPE)
+        c->error = error;
+}
+
 /* Whether anything went. */
 static bool write_out(struct connection *c, int64_t now)
 {
@@ -256,12 +264,12 @@ static bool write_out(struct connection *c, int64_t now)
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return went;
         if (sent < 0) {
-            c->lost = true;
+            lose(c, errno);
             continue;
         }
         protocol_of(c)->sent(&c->machine, (size_t)sent, now);
         c->link->counters.bytes_sent += (size_t)sent;
-        c->active = now;
+        c->active = c->sent = now;
         went = true;
         p = protocol_of(c)->out(&c->machine, &n);
     }
@@ -378,7 +386,8 @@ static void on_readable(struct connection *c, int64_t now)
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     if (n <= 0) {
-        c->lost |= n < 0;
+        if (n < 0)
+            lose(c, errno);
         c->eof = true;
         return;
     }
@@ -530,11 +539,20 @@ void connection_close(struct connection *c, int64_t now)
     c->leaving = false;
     if (c->closing || c->source.gone)
         return;
+    bool at_rest = connection_idle(c) && protocol_of(c)->idle(&c->machine) && (!c->sent || now - c->sent >= FLIGHT_MS);
     protocol_of(c)->refuse(&c->machine, now);
     c->closing = true;
-    c->close_by = now + DRAIN_MS;
+    c->hub->draining++;
+    c->link->draining++;
+    c->close_by = at_rest && !pending_out(c) ? now : now + CONNECTION_DRAIN_MS;
     discard(c, c->in.data, c->in.len);
     advance(c, now);
+}
+
+static void tell_disconnected(const struct connection *c)
+{
+    const char *why = c->error == ETIMEDOUT ? "the peer does not answer any more" : strerror(c->error);
+    tell(c, LOG_EVENT, "disconnected", "disconnected%s%s", c->error ? ": " : "", c->error ? why : "");
 }
 
 void connection_drop(struct connection *c, int64_t now)
@@ -544,7 +562,7 @@ void connection_drop(struct connection *c, int64_t now)
         return;
     loop_remove(&hub->loop, &c->source);
     if (c->heard || port_dials(c->port))
-        tell(c, LOG_EVENT, "disconnected", "disconnected");
+        tell_disconnected(c);
     if (!c->eof_told)
         tell_eof(c, now);
     handover_orphan(hub->handover, c->number);
@@ -556,7 +574,9 @@ void connection_drop(struct connection *c, int64_t now)
     hub->held -= c->held;
     hub->slots[c->number & UINT32_MAX] = NULL;
     hub->connections--;
+    hub->draining -= c->closing;
     c->link->connections--;
+    c->link->draining -= c->closing;
     if (hub->hooks.down)
         hub->hooks.down(hub->hooks.context, c, now);
     port_lost(c->port, c->heard, now);

@@ -15,10 +15,12 @@ struct connection {
     size_t held;        /* as counted in the hub */
     unsigned debts;     /* messages of this link and peer that are owed on other connections */
     int64_t active;     /* when the last byte came or went */
+    int64_t sent;       /* when the last one went; 0: none yet */
     int64_t close_by;   /* closing: when patience ends */
     bool heard;         /* a byte has come */
     bool eof, eof_told; /* the peer has sent its last byte; the machine knows */
     bool lost;          /* nothing can be sent any more */
+    int error;          /* why; 0: not known */
     bool leaving;       /* it is to be closed */
     bool line;          /* it is no socket */
     bool closing, shut; /* by our own choice; the write side is shut */
@@ -36,9 +38,12 @@ void connection_verdict(struct connection *c, const struct handover_party *party
 /* Puts a message up for sending. False when it is sending one already, or is closing. */
 bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now);
 
+enum { CONNECTION_DRAIN_MS = 2000 };
+
 /* Closes by our own choice: a frame that still waits for its verdict is refused, the last answer is flushed, the write
  * side shut, and input discarded for up to 2 s, until EOT or the peer's close; closing over unread bytes could destroy
- * the answer in flight. */
+ * the answer in flight. Where there can be none, for the connection has been idle and nothing was sent for a while, it
+ * ends at once. */
 void connection_close(struct connection *c, int64_t now);
 
 /* A new connection of the same peer takes its place. */

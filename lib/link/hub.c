@@ -18,6 +18,7 @@ enum {
     METRICS_MS = 1000,
     CLOSE_MS = 2500, /* until all connections that are being closed are gone */
     SPARE = 24,      /* descriptors besides those of connections */
+    DRAINING = 16,   /* connections that may be closing where only one may be open */
 };
 
 struct hub_config hub_defaults(void)
@@ -76,6 +77,13 @@ void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now)
         hub->hooks.stopping(hub->hooks.context, now);
 }
 
+/* How long what is in flight may take, so that all is closed, the last drain included, when the grace is over. */
+static int64_t grace(const struct hub *hub)
+{
+    int64_t ms = hub->config->grace_ms;
+    return ms > CONNECTION_DRAIN_MS ? ms - CONNECTION_DRAIN_MS : 0;
+}
+
 static void on_signal(void *context, int signal, int64_t now)
 {
     struct hub *hub = context;
@@ -86,7 +94,9 @@ static void on_signal(void *context, int signal, int64_t now)
         return;
     }
     if (signal == SIGHUP && hub->hooks.reload) {
+        notify_service("RELOADING=1");
         hub->hooks.reload(hub->hooks.context, now);
+        hub->settled = false;
         return;
     }
     if (hub->signals++) {
@@ -97,7 +107,7 @@ static void on_signal(void *context, int signal, int64_t now)
         return;
     }
     log_line(LOG_DETAIL, "stopping");
-    hub_stop(hub, hub->config->grace_ms, now);
+    hub_stop(hub, grace(hub), now);
 }
 
 static void close_connections(struct hub *hub, bool all, int64_t now)
@@ -234,13 +244,25 @@ void hub_retire(struct hub *hub, struct link *link, int64_t now)
         return;
     link->gone = true;
     hub->gone++;
-    hub->gone_by = now + hub->config->grace_ms;
+    hub->gone_by = now + grace(hub);
     for (struct port *p = hub->ports; p; p = p->next)
         if (p->link == link)
             port_close(p);
 }
 
 /* ---- the end of a turn ---- */
+
+static bool write_metrics(struct hub *hub, int64_t now)
+{
+    char times[64];
+    const char *file = hub->config->metrics, *why = metrics_write(hub->links, file, &hub->metrics);
+    uint64_t n = why ? log_fault_happens(&hub->metrics_fault, now) : 0;
+    if (n)
+        log_line(LOG_ERROR, "--metrics: %s: %s%s", file, why, log_fault_times(n, times));
+    else if (!why && log_fault_ends(&hub->metrics_fault))
+        log_line(LOG_ERROR, "--metrics: %s: it is written again", file);
+    return !why;
+}
 
 /* The metrics are rewritten within a second of a change, and at most once a second. */
 static void keep_metrics(struct hub *hub, int64_t now)
@@ -253,9 +275,8 @@ static void keep_metrics(struct hub *hub, int64_t now)
         if (now < hub->metrics_at)
             return;
     }
-    hub->metrics_at = INT64_MAX;
+    hub->metrics_at = write_metrics(hub, now) ? INT64_MAX : now + METRICS_MS;
     hub->metrics_last = now;
-    metrics_write(hub->links, hub->config->metrics, &hub->metrics);
 }
 
 static void keep_watchdog(struct hub *hub, int64_t now)
@@ -266,11 +287,43 @@ static void keep_watchdog(struct hub *hub, int64_t now)
     notify_service("WATCHDOG=1");
 }
 
+static void write_endpoints(const struct hub *hub, int fd)
+{
+    char line[400];
+    for (const struct port *p = hub->ports; p; p = p->next) {
+        if (p->state == PORT_LISTENING)
+            endpoint_bound_text(&p->endpoint, p->source.fd, line, sizeof line - 1);
+        else
+            snprintf(line, sizeof line - 1, "%s", p->endpoint.text);
+        strcat(line, "\n");
+        if (write(fd, line, strlen(line)) < 0)
+            break;
+    }
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+/* Once nothing is still to be bound, at the beginning and whenever the links were read again. */
+static void check_ready(struct hub *hub)
+{
+    if (hub->settled || hub->stopping)
+        return;
+    for (const struct port *p = hub->ports; p; p = p->next)
+        if (port_is_unbound(p))
+            return;
+    hub->settled = hub->bound = true;
+    if (hub->ready_fd >= 0)
+        write_endpoints(hub, hub->ready_fd);
+    hub->ready_fd = -1;
+    notify_service("READY=1");
+}
+
 static void after_turn(void *context, int64_t now)
 {
     struct hub *hub = context;
     handover_pump(hub->handover, now);
     clear_gone(hub, now);
+    check_ready(hub);
     check_stop(hub, now);
     keep_metrics(hub, now);
     keep_watchdog(hub, now);
@@ -308,14 +361,18 @@ static void fit_descriptors(struct hub *hub)
 {
     struct rlimit limit;
     hub->max_connections = hub->config->max_connections;
+    hub->max_sockets = 2 * hub->max_connections + DRAINING;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     child_keep_limit(&limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= hub->max_connections + SPARE)
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= hub->max_sockets + SPARE)
         return;
-    hub->max_connections = limit.rlim_cur > SPARE ? (size_t)limit.rlim_cur - SPARE : 1;
+    hub->max_sockets = limit.rlim_cur > SPARE ? (size_t)limit.rlim_cur - SPARE : 1;
+    if (hub->max_sockets >= hub->max_connections)
+        return;
+    hub->max_connections = hub->max_sockets;
     log_line(LOG_ERROR, "%zu connections do not fit into the limit of %llu descriptors: at most %zu are taken",
              hub->config->max_connections, (unsigned long long)limit.rlim_cur, hub->max_connections);
 }
@@ -333,6 +390,7 @@ bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub
     memset(hub, 0, offsetof(struct hub, buffer));
     hub->config = config;
     hub->handover = handover;
+    hub->ready_fd = -1;
     if (hooks)
         hub->hooks = *hooks;
     hub->seed = (uint64_t)clock_wall_us() ^ (uint64_t)getpid() << 32;
@@ -367,37 +425,20 @@ static bool append(struct hub *hub, struct port *p)
     return p != NULL;
 }
 
-/* Binds every address of a name that this machine has; `*` without IPv6 is every address of IPv4. */
-static bool listen_on(struct hub *hub, const struct endpoint *e, struct link *link, const struct resolve *r,
-                      struct hub_failure *failure)
-{
-    size_t bound = 0;
-    for (size_t i = 0; i < r->n; i++) {
-        struct port *p = port_listen(hub, e, &r->addresses[i], link, failure);
-        if (append(hub, p))
-            bound++;
-        else if (failure->error != HUB_NO_SUCH_ADDRESS)
-            return false;
-    }
-    struct resolve v4 = {.n = 1};
-    if (!bound && strcmp(e->host, "*") == 0 && r->addresses[0].storage.ss_family == AF_INET6 &&
-        resolve_numeric("0.0.0.0", e->port, v4.addresses))
-        return listen_on(hub, e, link, &v4, failure);
-    return bound;
-}
-
+/* `*` without IPv6 is every address of IPv4. */
 static bool listen_somewhere(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
 {
-    struct resolve r = {.n = 1};
+    struct address address;
     if (e->is_unix) {
         endpoint_remove_stale(e);
-        endpoint_unix_address(e, r.addresses);
-    } else if (!resolve_now(&r, e->host, e->port, link->config->connect_ms)) {
-        failure->error = HUB_UNREACHABLE;
-        snprintf(failure->why, sizeof failure->why, "%s: the host '%s' is unknown", e->text, e->host);
-        return false;
+        endpoint_unix_address(e, &address);
+    } else if (!resolve_numeric(e->host, e->port, &address)) {
+        return append(hub, port_listen_by_name(hub, e, link, failure));
     }
-    return listen_on(hub, e, link, &r, failure);
+    if (append(hub, port_listen(hub, e, &address, link, failure)))
+        return true;
+    return failure->error == HUB_NO_SUCH_ADDRESS && strcmp(e->host, "*") == 0 &&
+           resolve_numeric("0.0.0.0", e->port, &address) && append(hub, port_listen(hub, e, &address, link, failure));
 }
 
 bool hub_add(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
@@ -411,24 +452,28 @@ bool hub_add(struct hub *hub, const struct endpoint *e, struct link *link, struc
     return append(hub, port_inherit(hub, e, link, failure));
 }
 
-void hub_announce(const struct hub *hub, int fd)
+void hub_announce(struct hub *hub, int fd)
 {
-    char line[400];
-    for (const struct port *p = hub->ports; p; p = p->next) {
-        if (p->state == PORT_LISTENING)
-            endpoint_bound_text(&p->endpoint, p->source.fd, line, sizeof line - 1);
-        else
-            snprintf(line, sizeof line - 1, "%s", p->endpoint.text);
-        strcat(line, "\n");
-        if (write(fd, line, strlen(line)) < 0)
-            break;
+    hub->ready_fd = fd;
+}
+
+void hub_unbound(struct hub *hub, struct link *link, const struct hub_failure *failure, int64_t now)
+{
+    for (struct port *p = hub->ports; p; p = p->next)
+        if (p->link == link)
+            port_close(p);
+    if (hub->bound) {
+        log_line(LOG_ERROR, "%s: %s", link->config->name, failure->why);
+        return;
     }
-    if (fd > STDERR_FILENO)
-        close(fd);
+    hub->failure = *failure;
+    hub->end = HUB_UNBOUND;
+    hub_stop(hub, 0, now);
 }
 
 enum hub_end hub_run(struct hub *hub)
 {
+    check_ready(hub);
     if (!loop_run(&hub->loop)) {
         log_line(LOG_ERROR, "poll: %s", strerror(errno));
         return HUB_FAILED;
@@ -446,7 +491,7 @@ void hub_close(struct hub *hub)
     for (struct port *p = hub->ports; p; p = p->next)
         port_close(p);
     if (hub->config->metrics)
-        metrics_write(hub->links, hub->config->metrics, &hub->metrics);
+        write_metrics(hub, now);
     loop_free(&hub->loop);
     spares_free(&hub->spares);
     while (hub->links) {

@@ -3,6 +3,7 @@
 #ifndef INSTLINK_HUB_H
 #define INSTLINK_HUB_H
 
+#include "base/log.h"
 #include "link/endpoint.h"
 #include "link/handover.h"
 #include "link/loop.h"
@@ -39,39 +40,9 @@ enum hub_end {
     HUB_DONE,
     HUB_GIVEN_UP, /* nothing is left to listen on or to dial, and something was dialled in vain */
     HUB_IO,       /* stdout failed, a line is torn, or an acknowledged message could not be kept */
+    HUB_UNBOUND,  /* before all was bound an endpoint could not be: hub->failure says why */
     HUB_FAILED,   /* the system does not let the loop go on */
     HUB_SIGNAL,   /* a second signal: exit at once */
-};
-
-struct hub {
-    struct loop loop;
-    const struct hub_config *config;
-    struct hub_hooks hooks;
-    struct handover *handover;
-    struct port *ports;
-    struct link *links;
-    size_t gone;        /* how many of them are retired */
-    int64_t gone_by;    /* when their connections are closed, whatever is in flight */
-    int64_t metrics_at; /* when the metrics are to be written; INT64_MAX: nothing has happened since they were */
-    int64_t metrics_last;
-    struct bytes metrics;             /* as they were written last */
-    int64_t watchdog_ms, watchdog_at; /* 0: nobody watches */
-    struct connection **slots;        /* by number; NULL: free */
-    size_t slots_n, connections;
-    size_t prefaces;        /* accepted, and no connections yet: their PROXY header is waited for */
-    size_t max_connections; /* the configuration's, or what the limit on descriptors leaves of it */
-    uint64_t generation;
-    size_t held; /* bytes held by connections */
-    struct spares spares;
-    uint64_t seed;
-    struct short_ident control_ids; /* of our own HL7 messages */
-    struct time_text stamp_time;
-    bool stopping;
-    int64_t stop_by;
-    int signals;      /* how many SIGTERM, SIGINT and SIGHUP came */
-    enum hub_end end; /* what hub_run will return */
-    int signal;       /* the second one, for HUB_SIGNAL */
-    unsigned char buffer[64 << 10];
 };
 
 enum hub_error {
@@ -89,6 +60,43 @@ struct hub_failure {
     char why[512];
 };
 
+struct hub {
+    struct loop loop;
+    const struct hub_config *config;
+    struct hub_hooks hooks;
+    struct handover *handover;
+    struct port *ports;
+    struct link *links;
+    size_t gone;        /* how many of them are retired */
+    int64_t gone_by;    /* when their connections are closed, whatever is in flight */
+    int64_t metrics_at; /* when the metrics are to be written; INT64_MAX: nothing has happened since they were */
+    int64_t metrics_last;
+    struct bytes metrics; /* as they were written last */
+    struct log_fault metrics_fault;
+    int64_t watchdog_ms, watchdog_at; /* 0: nobody watches */
+    struct connection **slots;        /* by number; NULL: free */
+    size_t slots_n, connections;
+    size_t draining;        /* of these: we have closed them, and only wait for the peer's end */
+    size_t prefaces;        /* accepted, and no connections yet: their PROXY header is waited for */
+    size_t max_connections; /* the configuration's, or what the limit on descriptors leaves of it */
+    size_t max_sockets;     /* with those that are draining */
+    uint64_t generation;
+    size_t held; /* bytes held by connections */
+    struct spares spares;
+    uint64_t seed;
+    struct short_ident control_ids; /* of our own HL7 messages */
+    struct time_text stamp_time;
+    bool stopping;
+    int64_t stop_by;
+    bool settled, bound; /* nothing is still to be bound; that was so once */
+    int ready_fd;        /* where to say so then; -1: nowhere, or it is said */
+    struct hub_failure failure;
+    int signals;      /* how many SIGTERM, SIGINT and SIGHUP came */
+    enum hub_end end; /* what hub_run will return */
+    int signal;       /* the second one, for HUB_SIGNAL */
+    unsigned char buffer[64 << 10];
+};
+
 /* The defaults of the contract. */
 struct hub_config hub_defaults(void);
 
@@ -97,8 +105,8 @@ struct hub_config hub_defaults(void);
 bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub_hooks *hooks,
               struct handover *handover);
 
-/* Adds an endpoint; a listening one is bound, to all addresses of a name; a dialling one begins when the hub runs. The
- * endpoint's text stays the caller's. False: *failure says why. */
+/* Adds an endpoint; a listening one is bound, to all addresses of a name once the hub runs and they are known; a
+ * dialling one begins when the hub runs. The endpoint's text stays the caller's. False: *failure says why. */
 bool hub_add(struct hub *hub, const struct endpoint *endpoint, struct link *link, struct hub_failure *failure);
 
 /* A link for endpoints to be added to. config stays the caller's until the hub is closed, or says that the link is
@@ -112,9 +120,13 @@ bool hub_is_dead(const struct hub *hub, const struct link *link);
  * or after grace_ms. */
 void hub_retire(struct hub *hub, struct link *link, int64_t now);
 
-/* Writes a line for each bound socket, and for each endpoint that has none, to fd, in the order in which they were
- * added, and closes it, unless it is stderr. */
-void hub_announce(const struct hub *hub, int fd);
+/* Has a line written to fd when all is bound, for each bound socket, and for each endpoint that has none, in the order
+ * in which they were added; then fd is closed, unless it is stderr. */
+void hub_announce(struct hub *hub, int fd);
+
+/* A link cannot be listened on, as turns out while the hub runs: its ports are closed. It ends the run until all was
+ * bound once, and is told after that. */
+void hub_unbound(struct hub *hub, struct link *link, const struct hub_failure *failure, int64_t now);
 
 /* Runs until it is stopped, or nothing is left that could bring a connection. */
 enum hub_end hub_run(struct hub *hub);

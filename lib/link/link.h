@@ -2,6 +2,7 @@
 #ifndef INSTLINK_LINK_H
 #define INSTLINK_LINK_H
 
+#include "base/log.h"
 #include "link/protocol.h"
 
 /* What has happened on it since the program began. */
@@ -19,11 +20,18 @@ struct link_counters {
     int64_t last_message_us; /* wall clock; 0: none yet */
 };
 
+enum { LINK_STRANGERS = 8 };
+
 struct link {
     const struct link_config *config;
     struct link *next;
     size_t connections; /* open now */
+    size_t draining;    /* of these: we have closed them, and only wait for the peer's end */
     bool gone;          /* it is no longer configured; it stays while somebody needs it */
+    struct {
+        char host[64];
+        struct log_fault fault;
+    } strangers[LINK_STRANGERS]; /* who may not connect, and tries; the last one is for all who do not fit in */
     struct link_counters counters;
 };
 

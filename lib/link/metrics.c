@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- Prometheus ---- */
@@ -41,7 +42,7 @@ static bool put_value(struct bytes *out, const char *name, const char *link, con
 
 static uint64_t connections_now(const struct link *l)
 {
-    return l->connections;
+    return l->connections - l->draining;
 }
 
 #define COUNTER(name, expression)                                                                                      \
@@ -183,36 +184,61 @@ static bool write_all(int fd, const struct bytes *text)
     return true;
 }
 
-static bool replace(const char *file, const struct bytes *text)
+/* Makes the file that is renamed: a new one, and nothing that somebody else has put there. What a process of ours has
+ * left is removed. -1: *why says why not. */
+static int make(const char *file, const char **why)
 {
-    struct bytes beside = {0};
-    int fd = -1;
-    bool fine = bytes_puts(&beside, file) && bytes_append(&beside, ".new", 5);
-    if (fine)
-        fd = open((const char *)beside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    fine = fd >= 0 && write_all(fd, text);
-    fine = fd >= 0 && close(fd) == 0 && fine && rename((const char *)beside.data, file) == 0;
-    int error = errno;
-    if (fd >= 0 && !fine)
-        unlink((const char *)beside.data);
-    bytes_free(&beside);
-    errno = error;
-    return fine;
+    struct stat status;
+    if (lstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid())
+        unlink(file);
+    int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0)
+        *why =
+            errno == EEXIST || errno == ELOOP ? "what is called so with .new behind it is not ours" : strerror(errno);
+    return fd;
 }
 
-bool metrics_write(const struct link *links, const char *file, struct bytes *last)
+/* Nothing else is put in the place of a file: no device, and no link that leads elsewhere. */
+static bool is_in_the_way(const char *file)
+{
+    struct stat status;
+    return lstat(file, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+static const char *replace(const char *file, const struct bytes *text)
+{
+    struct bytes beside = {0};
+    const char *why = NULL;
+    int fd;
+    if (is_in_the_way(file))
+        return "it is no regular file";
+    if (!bytes_puts(&beside, file) || !bytes_append(&beside, ".new", 5)) {
+        bytes_free(&beside);
+        return "memory is exhausted";
+    }
+    fd = make((const char *)beside.data, &why);
+    if (fd >= 0) {
+        bool fine = write_all(fd, text);
+        if (close(fd) != 0 || !fine || rename((const char *)beside.data, file) != 0)
+            why = strerror(errno);
+        if (why)
+            unlink((const char *)beside.data);
+    }
+    bytes_free(&beside);
+    return why;
+}
+
+const char *metrics_write(const struct link *links, const char *file, struct bytes *last)
 {
     struct bytes text = {0};
-    bool fine = metrics_text(links, &text);
-    bool same = fine && text.len == last->len && text.len && memcmp(text.data, last->data, text.len) == 0;
-    if (fine && !same)
-        fine = replace(file, &text);
-    if (!fine)
-        log_line(LOG_ERROR, "--metrics: %s: %s", file, strerror(errno));
-    bytes_free(fine ? last : &text);
-    if (fine)
+    const char *why = metrics_text(links, &text) ? NULL : "memory is exhausted";
+    bool same = !why && text.len == last->len && text.len && memcmp(text.data, last->data, text.len) == 0;
+    if (!why && !same)
+        why = replace(file, &text);
+    bytes_free(why ? &text : last);
+    if (!why)
         *last = text;
-    return fine;
+    return why;
 }
 
 /* ---- for people ---- */
@@ -230,7 +256,7 @@ void metrics_print(const struct link *links)
                   "connections %zu of %" PRIu64 ", messages %" PRIu64 ", records %" PRIu64 ", bytes %" PRIu64
                   " received %" PRIu64 " sent, refusals %" PRIu64 ", checksum errors %" PRIu64
                   ", retransmissions %" PRIu64 ", timeouts %" PRIu64,
-                  l->connections, c->connections, c->messages, c->records, c->bytes_received, c->bytes_sent, refusals,
-                  link_checksum_errors(c), link_retransmissions(c), link_timeouts(c));
+                  l->connections - l->draining, c->connections, c->messages, c->records, c->bytes_received,
+                  c->bytes_sent, refusals, link_checksum_errors(c), link_retransmissions(c), link_timeouts(c));
     }
 }

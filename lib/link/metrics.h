@@ -10,8 +10,9 @@
 bool metrics_text(const struct link *links, struct bytes *out);
 
 /* Writes them to the file, unless they are what `last` holds: beside it and renamed over it, so that a reader finds the
- * old ones or the new ones, whole. What goes wrong is told on stderr. */
-bool metrics_write(const struct link *links, const char *file, struct bytes *last);
+ * old ones or the new ones, whole. What is there already has to be a regular file. Returns why it cannot be written, or
+ * NULL. */
+const char *metrics_write(const struct link *links, const char *file, struct bytes *last);
 
 /* Prints a line for each link on stderr. */
 void metrics_print(const struct link *links);

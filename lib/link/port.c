@@ -27,6 +27,11 @@ bool port_dials(const struct port *p)
     return p->endpoint.kind == ENDPOINT_DIAL || p->endpoint.kind == ENDPOINT_SERIAL;
 }
 
+bool port_is_unbound(const struct port *p)
+{
+    return p->endpoint.kind == ENDPOINT_LISTEN && (p->state == PORT_WAITING || p->state == PORT_RESOLVING);
+}
+
 static void close_fd(struct port *p)
 {
     if (p->source.fd >= 0)
@@ -46,17 +51,39 @@ static void leave(struct port *p)
 
 /* ---- listening ---- */
 
+static bool bind_to(struct port *p, const struct address *address, struct hub_failure *failure);
+static void bind_addresses(struct port *p, int64_t now);
+
+/* It goes on after it had failed. */
+static void accepts(struct port *p)
+{
+    if (log_fault_ends(&p->full))
+        log_line(LOG_ERROR, "%s: accepting goes on", p->link->config->name);
+}
+
 /* True when accepting may go on in this turn. */
 static bool refuse_for_now(struct port *p, int error, int64_t now)
 {
+    char times[64];
     if (error == EINTR || error == ECONNABORTED)
         return true;
-    if (error == EAGAIN || error == EWOULDBLOCK)
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+        accepts(p);
         return false;
-    log_line(LOG_ERROR, "%s: cannot accept: %s; accepting rests for a second", p->link->config->name, strerror(error));
+    }
+    uint64_t n = log_fault_happens(&p->full, now);
+    if (n)
+        log_line(LOG_ERROR, "%s: cannot accept: %s; accepting rests for a second%s", p->link->config->name,
+                 strerror(error), log_fault_times(n, times));
     p->state = PORT_FULL;
     p->due = now + FULL_MS;
     return false;
+}
+
+static void count_refused(struct port *p, int fd)
+{
+    p->link->counters.refused_connections++;
+    close(fd);
 }
 
 void port_refuse(struct port *p, int fd, const struct address *address, const char *reason, const char *why)
@@ -64,12 +91,43 @@ void port_refuse(struct port *p, int fd, const struct address *address, const ch
     char peer[64];
     address_text(address, peer, sizeof peer);
     const struct log_event event = {"refused", p->link->config->name, peer, reason, {{0}}};
-    p->link->counters.refused_connections++;
     log_event(LOG_ERROR, &event, "refused a connection from %s: %s", peer, why);
-    close(fd);
+    count_refused(p, fd);
 }
 
-/* Counts the connections of the link that come from the same host, and retires them where they are to be replaced. */
+/* Where attempts from that host are counted. */
+static struct log_fault *stranger(struct link *link, const char *peer, int64_t now)
+{
+    size_t len = address_host_len(peer), at = 0, spare = LINK_STRANGERS - 1;
+    for (; at < LINK_STRANGERS - 1; at++) {
+        if (strlen(link->strangers[at].host) == len && memcmp(link->strangers[at].host, peer, len) == 0)
+            return &link->strangers[at].fault;
+        if (spare == LINK_STRANGERS - 1 && !log_fault_is_recent(&link->strangers[at].fault, now))
+            spare = at;
+    }
+    if (spare < LINK_STRANGERS - 1) {
+        memcpy(link->strangers[spare].host, peer, len);
+        link->strangers[spare].host[len] = 0;
+        link->strangers[spare].fault = (struct log_fault){0};
+    }
+    return &link->strangers[spare].fault;
+}
+
+/* Refuses who has no business here: no error, and not told each time but with -v. */
+static void turn_away(struct port *p, int fd, const struct address *address, const char *reason, const char *why,
+                      int64_t now)
+{
+    char peer[64], times[64];
+    address_text(address, peer, sizeof peer);
+    uint64_t n = log_fault_happens(stranger(p->link, peer, now), now);
+    const struct log_event event = {"refused", p->link->config->name, peer, reason, {{0}}};
+    log_event(n ? LOG_EVENT : LOG_DETAIL, &event, "refused a connection from %s: %s%s", peer, why,
+              log_fault_times(n, times));
+    count_refused(p, fd);
+}
+
+/* Counts the connections of the link that come from the same host; those that are to be replaced are retired, and count
+ * no more. */
 static size_t same_peer(struct port *p, const char *peer, int64_t now)
 {
     size_t n = 0, len = address_host_len(peer);
@@ -89,10 +147,13 @@ static size_t same_peer(struct port *p, const char *peer, int64_t now)
 static bool is_full(struct port *p, int fd, const struct address *address)
 {
     char why[96];
-    size_t n = p->hub->connections + p->hub->prefaces;
-    if (n < p->hub->max_connections)
+    size_t sockets = p->hub->connections + p->hub->prefaces, n = sockets - p->hub->draining;
+    if (n < p->hub->max_connections && sockets < p->hub->max_sockets)
         return false;
-    snprintf(why, sizeof why, "there are %zu already (--max-connections)", n);
+    if (n < p->hub->max_connections)
+        snprintf(why, sizeof why, "%zu are still being closed (--max-connections)", p->hub->draining);
+    else
+        snprintf(why, sizeof why, "there are %zu already (--max-connections)", n);
     port_refuse(p, fd, address, "max-connections", why);
     return true;
 }
@@ -103,11 +164,14 @@ void port_admit(struct port *p, int fd, const struct address *address, int64_t n
     const struct link_config *config = p->link->config;
     address_text(address, peer, sizeof peer);
     if (!allow_peer(&config->allow, address)) {
-        port_refuse(p, fd, address, "allow", "it is not allowed (--allow)");
-    } else if (is_full(p, fd, address)) {
+        turn_away(p, fd, address, "allow", "it is not allowed (--allow)", now);
         return;
-    } else if ((config->max_per_peer || config->replace) &&
-               same_peer(p, peer, now) >= (config->max_per_peer ? config->max_per_peer : SIZE_MAX)) {
+    }
+    /* first, so that its own old connection does not keep it out */
+    size_t n = config->max_per_peer || config->replace ? same_peer(p, peer, now) : 0;
+    if (is_full(p, fd, address))
+        return;
+    if (config->max_per_peer && n >= config->max_per_peer) {
         snprintf(why, sizeof why, "there are %zu from there (--max-connections-per-peer)", config->max_per_peer);
         port_refuse(p, fd, address, "max-connections-per-peer", why);
     } else {
@@ -115,13 +179,19 @@ void port_admit(struct port *p, int fd, const struct address *address, int64_t n
     }
 }
 
+/* Whether the header that is waited for may make room by itself. */
+static bool may_replace(const struct port *p)
+{
+    return p->link->config->replace && p->hub->connections + p->hub->prefaces < p->hub->max_sockets;
+}
+
 /* A balancer's connection: whose it is stands in the header that it begins with. */
 static void await_header(struct port *p, int fd, const struct address *address, int64_t now)
 {
     const struct allow *from = &p->link->config->proxy_from;
     if (!allow_peer(from->n ? from : &allow_loopback, address))
-        port_refuse(p, fd, address, "proxy-from", "it is no balancer that is known here (--proxy-from)");
-    else if (!is_full(p, fd, address))
+        turn_away(p, fd, address, "proxy-from", "it is no balancer that is known here (--proxy-from)", now);
+    else if (may_replace(p) || !is_full(p, fd, address))
         preface_open(p, fd, address, now);
 }
 
@@ -130,6 +200,8 @@ static void accept_some(struct port *p, int64_t now)
     for (int i = 0; i < ACCEPT_AT_ONCE && p->state == PORT_LISTENING; i++) {
         struct address peer = {.len = sizeof peer.storage};
         int fd = accept(p->source.fd, (struct sockaddr *)&peer.storage, &peer.len);
+        if (fd >= 0)
+            accepts(p);
         if (fd >= 0 && p->link->config->proxy_protocol)
             await_header(p, fd, &peer, now);
         else if (fd >= 0)
@@ -145,7 +217,8 @@ static void give_up(struct port *p, const char *why)
 {
     const struct log_event event = {
         "given-up", p->link->config->name, NULL, NULL, {{"attempts", (int64_t)p->failures}}};
-    log_event(LOG_ERROR, &event, "%s; given up after %llu attempts", why, (unsigned long long)p->failures);
+    log_event(LOG_ERROR, &event, "%s; given up after %llu attempt%s", why, (unsigned long long)p->failures,
+              p->failures == 1 ? "" : "s");
     p->state = PORT_CLOSED;
     p->given_up = true;
 }
@@ -185,6 +258,16 @@ static void connect_next(struct port *p, const char *why, int64_t now)
     schedule(p, why, now);
 }
 
+/* Asks for the addresses of its name. False when the system refuses. */
+static bool look_up(struct port *p)
+{
+    if (!resolve_begin(p->resolve, p->endpoint.host, p->endpoint.port))
+        return false;
+    p->source.fd = p->resolve->fd;
+    p->state = PORT_RESOLVING;
+    return true;
+}
+
 static void dial(struct port *p, int64_t now)
 {
     struct resolve *r = p->resolve;
@@ -196,10 +279,7 @@ static void dial(struct port *p, int64_t now)
     if (known) {
         r->n = 1;
         connect_next(p, "", now);
-    } else if (resolve_begin(r, p->endpoint.host, p->endpoint.port)) {
-        p->source.fd = r->fd;
-        p->state = PORT_RESOLVING;
-    } else {
+    } else if (!look_up(p)) {
         schedule(p, strerror(errno), now);
     }
 }
@@ -209,7 +289,10 @@ static void resolved(struct port *p, int64_t now)
     if (!resolve_read(p->resolve))
         return;
     leave(p);
-    connect_next(p, "the host is unknown", now);
+    if (port_is_unbound(p))
+        bind_addresses(p, now);
+    else
+        connect_next(p, resolve_why(p->resolve), now);
 }
 
 static void next_address(struct port *p, const char *why, int64_t now)
@@ -243,7 +326,11 @@ static void open_line(struct port *p, int64_t now)
 {
     int fd = serial_open(p->endpoint.host, &p->endpoint.serial);
     if (fd < 0) {
-        schedule(p, strerror(errno), now);
+        const struct serial *s = &p->endpoint.serial;
+        int error = errno;
+        char why[64];
+        snprintf(why, sizeof why, "the device does not take %lu,%d%c%d", s->speed, s->bits, s->parity, s->stop);
+        schedule(p, error == EINVAL ? why : strerror(error), now);
         return;
     }
     p->state = PORT_UP;
@@ -264,6 +351,53 @@ void port_lost(struct port *p, bool worked, int64_t now)
         p->state = PORT_CLOSED;
     else
         schedule(p, p->endpoint.kind == ENDPOINT_SERIAL ? "the line is gone" : "the connection is gone", now);
+}
+
+/* ---- listening on a name ---- */
+
+static void cannot_listen(struct port *p, enum hub_error error, const char *why, int64_t now)
+{
+    struct hub_failure failure = {.error = error};
+    snprintf(failure.why, sizeof failure.why, "%s: %s", p->endpoint.text, why);
+    hub_unbound(p->hub, p->link, &failure, now);
+}
+
+/* Takes the next step: to ask, or where nobody has answered in time, to give up. */
+static void look_up_to_listen(struct port *p, int64_t now)
+{
+    if (p->state == PORT_RESOLVING) {
+        cannot_listen(p, HUB_UNREACHABLE, "the name server is silent", now);
+        return;
+    }
+    p->due = now + p->link->config->connect_ms;
+    if (!look_up(p))
+        cannot_listen(p, HUB_SYSTEM, strerror(errno), now);
+}
+
+/* The first address is its own; for each other one there is a port behind it. */
+static void bind_addresses(struct port *p, int64_t now)
+{
+    struct hub_failure failure;
+    struct port *last = NULL;
+    if (!p->resolve->n) {
+        cannot_listen(p, HUB_UNREACHABLE, resolve_why(p->resolve), now);
+        return;
+    }
+    for (size_t i = 0; i < p->resolve->n; i++) {
+        const struct address *address = &p->resolve->addresses[i];
+        struct port *other = last ? port_listen(p->hub, &p->endpoint, address, p->link, &failure) : NULL;
+        if (other) {
+            other->next = last->next;
+            last = last->next = other;
+        } else if (!last && bind_to(p, address, &failure)) {
+            last = p;
+        } else if (failure.error != HUB_NO_SUCH_ADDRESS) {
+            hub_unbound(p->hub, p->link, &failure, now);
+            return;
+        }
+    }
+    if (!last)
+        hub_unbound(p->hub, p->link, &failure, now);
 }
 
 /* ---- the loop's questions ---- */
@@ -312,6 +446,8 @@ static void tick(struct loop_source *source, int64_t now)
     struct port *p = of(source);
     if (p->state == PORT_FULL)
         p->state = PORT_LISTENING;
+    else if (port_is_unbound(p))
+        look_up_to_listen(p, now);
     else if (p->state == PORT_WAITING && p->endpoint.kind == ENDPOINT_SERIAL)
         open_line(p, now);
     else if (p->state == PORT_WAITING)
@@ -397,21 +533,26 @@ static void remove_file(const struct port *p)
         unlink(p->endpoint.host);
 }
 
+static bool bind_to(struct port *p, const struct address *address, struct hub_failure *failure)
+{
+    p->source.fd = endpoint_listen(&p->endpoint, address);
+    if (p->source.fd < 0)
+        return fail(p, kind_of(errno), "cannot listen", failure);
+    p->state = PORT_LISTENING;
+    remember_file(p);
+    return true;
+}
+
 struct port *port_listen(struct hub *hub, const struct endpoint *e, const struct address *address, struct link *link,
                          struct hub_failure *failure)
 {
     struct port *p = create(hub, e, link, failure);
-    if (!p)
-        return NULL;
-    p->source.fd = endpoint_listen(e, address);
-    p->state = PORT_LISTENING;
-    if (p->source.fd < 0)
-        return settle(p, fail(p, kind_of(errno), "cannot listen", failure));
-    remember_file(p);
-    return settle(p, true);
+    return p ? settle(p, bind_to(p, address, failure)) : NULL;
 }
 
-struct port *port_dial(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
+/* A port that begins with a look-up once the hub runs. */
+static struct port *create_asking(struct hub *hub, const struct endpoint *e, struct link *link,
+                                  struct hub_failure *failure)
 {
     struct port *p = create(hub, e, link, failure);
     if (!p)
@@ -421,6 +562,17 @@ struct port *port_dial(struct hub *hub, const struct endpoint *e, struct link *l
     if (p->resolve)
         p->resolve->fd = -1;
     return settle(p, p->resolve != NULL);
+}
+
+struct port *port_listen_by_name(struct hub *hub, const struct endpoint *e, struct link *link,
+                                 struct hub_failure *failure)
+{
+    return create_asking(hub, e, link, failure);
+}
+
+struct port *port_dial(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)
+{
+    return create_asking(hub, e, link, failure);
 }
 
 struct port *port_serial(struct hub *hub, const struct endpoint *e, struct link *link, struct hub_failure *failure)

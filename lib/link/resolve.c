@@ -2,15 +2,11 @@
 
 #include "link/system.h"
 
-#include "base/clock.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,13 +36,16 @@ static bool known(const struct address *addresses, size_t n, const struct addrin
     return false;
 }
 
-static size_t look_up(const char *host, uint16_t port, struct address *addresses)
+/* Returns how many addresses there are; none: *silent says whether nobody has answered. */
+static size_t look_up(const char *host, uint16_t port, struct address *addresses, bool *silent)
 {
     char service[8];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
     size_t n = 0;
     snprintf(service, sizeof service, "%u", port);
-    if (getaddrinfo(host, service, &hints, &found) != 0)
+    int error = getaddrinfo(host, service, &hints, &found);
+    *silent = error == EAI_AGAIN;
+    if (error)
         return 0;
     for (struct addrinfo *a = found; a && n < RESOLVE_MAX; a = a->ai_next) {
         if (a->ai_addrlen > sizeof addresses->storage || known(addresses, n, a))
@@ -59,7 +58,6 @@ static size_t look_up(const char *host, uint16_t port, struct address *addresses
     return n;
 }
 
-/* The child: default signals, one look-up, the addresses through the pipe. */
 /* What the parent has open is not held on to: neither its connections, nor its locks. */
 static void keep_only(int *fd)
 {
@@ -71,17 +69,24 @@ static void keep_only(int *fd)
     system_close_from(*fd + 1);
 }
 
+/* The child: default signals, one look-up, the addresses through the pipe; a lone byte says that nobody has answered.
+ */
 static void child(int fd, const char *host, uint16_t port)
 {
     struct address addresses[RESOLVE_MAX];
+    bool silent;
     sigset_t none;
     for (int s = 1; s < 32; s++)
         signal(s, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     keep_only(&fd);
-    size_t n = look_up(host, port, addresses) * sizeof *addresses;
+    size_t n = look_up(host, port, addresses, &silent) * sizeof *addresses;
     const char *p = (const char *)addresses;
+    if (silent) {
+        n = 1;
+        p = "";
+    }
     while (n) {
         ssize_t written = write(fd, p, n);
         if (written <= 0)
@@ -129,7 +134,13 @@ bool resolve_read(struct resolve *r)
         r->filled += (size_t)n;
     }
     r->n = r->filled / sizeof *r->addresses;
+    r->silent = r->filled == 1;
     return true;
+}
+
+const char *resolve_why(const struct resolve *r)
+{
+    return r->silent ? "the host is unknown, for the name server is silent" : "the host is unknown";
 }
 
 void resolve_end(struct resolve *r)
@@ -141,22 +152,4 @@ void resolve_end(struct resolve *r)
     kill(r->child, SIGKILL);
     while (waitpid(r->child, NULL, 0) < 0 && errno == EINTR)
         ;
-}
-
-size_t resolve_now(struct resolve *r, const char *host, uint16_t port, int64_t timeout_ms)
-{
-    *r = (struct resolve){.fd = -1};
-    if (resolve_numeric(host, port, r->addresses))
-        return r->n = 1;
-    if (!resolve_begin(r, host, port))
-        return 0;
-    int64_t now = clock_ms(), until = now + timeout_ms;
-    for (bool done = false; !done && now < until; now = clock_ms()) {
-        struct pollfd p = {.fd = r->fd, .events = POLLIN};
-        int64_t left = until - now;
-        poll(&p, 1, left < INT_MAX ? (int)left : INT_MAX);
-        done = resolve_read(r);
-    }
-    resolve_end(r);
-    return r->n;
 }

@@ -11,6 +11,7 @@ enum { RESOLVE_MAX = 16 };
 struct resolve {
     int fd; /* readable when the answer, or a part of it, is there; -1: nothing is asked */
     pid_t child;
+    bool silent;      /* no address is known, for the name server does not answer */
     size_t n, filled; /* addresses; bytes of them that have come */
     struct address addresses[RESOLVE_MAX];
 };
@@ -24,11 +25,10 @@ bool resolve_begin(struct resolve *r, const char *host, uint16_t port);
 /* Reads what has come. False while more may come; true: n addresses are there (0: the name is unknown). */
 bool resolve_read(struct resolve *r);
 
+/* Why there are no addresses. */
+const char *resolve_why(const struct resolve *r);
+
 /* Ends the child, if there is one, and closes the pipe. */
 void resolve_end(struct resolve *r);
-
-/* The same for those who may wait, for at most timeout_ms. Returns how many addresses, 0 for a name that is unknown by
- * then. */
-size_t resolve_now(struct resolve *r, const char *host, uint16_t port, int64_t timeout_ms);
 
 #endif

@@ -139,23 +139,25 @@ static bool took(int fd, const struct serial *s, const struct termios *asked)
 
 static bool prepare(int fd, const struct serial *s)
 {
-    struct termios t;
+    struct termios t, before;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         errno = errno == EWOULDBLOCK ? EBUSY : errno;
         return false;
     }
     if (tcgetattr(fd, &t) != 0)
         return false;
+    before = t;
     set(&t, s);
-    if (tcsetattr(fd, TCSANOW, &t) != 0)
-        return false;
-    if (!took(fd, s, &t)) {
-        errno = EINVAL;
-        return false;
+    bool fine = tcsetattr(fd, TCSANOW, &t) == 0;
+    if (fine && took(fd, s, &t)) {
+        ioctl(fd, TIOCEXCL);
+        tcflush(fd, TCIOFLUSH);
+        return true;
     }
-    ioctl(fd, TIOCEXCL);
-    tcflush(fd, TCIOFLUSH);
-    return true;
+    int error = fine ? EINVAL : errno;
+    tcsetattr(fd, TCSANOW, &before);
+    errno = error;
+    return false;
 }
 
 int serial_open(const char *path, const struct serial *s)

@@ -20,7 +20,8 @@ struct serial {
 bool serial_parse(const char *text, char *path, size_t n, struct serial *serial, const char **why);
 
 /* Opens the device for us alone, raw, non-blocking, with these settings, modem lines ignored; what had come before is
- * thrown away. -1: errno says why; EBUSY: another process has it; EINVAL: the device refuses the settings. */
+ * thrown away. -1: errno says why; EBUSY: another process has it; EINVAL: the device refuses the settings, and has
+ * those that it had. */
 int serial_open(const char *path, const struct serial *serial);
 
 /* Closes it for others to open. */

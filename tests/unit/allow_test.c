@@ -129,7 +129,13 @@ static void peers(void)
         {"0.0.0.0/0", "255.255.255.255", true},
         {"0.0.0.0/0", "2001:db8::1", false}, /* every IPv4 address is not every address */
         {"::/0", "2001:db8::1", true},
-        {"::/0", "10.0.0.5", true},
+        {"::/0", "10.0.0.5", false}, /* nor the other way round */
+        {"::/0", "::ffff:10.0.0.5", false},
+        {"::/95", "::ffff:10.0.0.5", false},
+        {"::/95", "::1", true},
+        {"::ffff:0:0/96", "10.0.0.5", true}, /* but that is what it says */
+        {"::/0,0.0.0.0/0", "10.0.0.5", true},
+        {"::/0,0.0.0.0/0", "2001:db8::1", true},
         {"2001:db8::/32", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", true},
         {"2001:db8::/32", "2001:db9::", false},
         {"2001:db8::/33", "2001:db8:8000::", false},

@@ -310,10 +310,37 @@ static void dropped(void)
     close(reader);
 }
 
+/* Something that fails each second. */
+static void faults(void)
+{
+    struct log_fault f = {0};
+    char times[64];
+    uint64_t n, lines = 0, all = 0;
+    ok(!log_fault_ends(&f), "what has not begun does not end");
+    is_int(log_fault_happens(&f, 0), 1, "a fault is told when it begins");
+    for (int64_t now = 1000; now < 60000; now += 1000)
+        lines += log_fault_happens(&f, now) != 0;
+    is_int(lines, 0, "and not each time");
+    is_int(n = log_fault_happens(&f, 60000), 60, "but after a minute, with how often");
+    is_str(log_fault_times(n, times), "; 60 times in the last minute", "... in words");
+    is_str(log_fault_times(1, times), "", "once goes without");
+    ok(log_fault_ends(&f), "and its end is");
+    ok(!log_fault_ends(&f), "... once");
+    for (int64_t now = 61000; now < 361000; now += 500) { /* it comes and goes */
+        n = log_fault_happens(&f, now);
+        all += n;
+        lines += (n != 0) + log_fault_ends(&f);
+    }
+    ok(lines <= 10, "one that comes and goes is told no more often (%llu lines)", (unsigned long long)lines);
+    ok(all >= 400, "and none of it is left out");
+    is_int(log_fault_happens(&f, 10000000) != 0, 1, "a later one begins anew");
+}
+
 int main(void)
 {
     open_pipe();
     lines();
+    faults();
     levels();
     length();
     events();

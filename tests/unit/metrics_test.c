@@ -5,7 +5,9 @@
 #include "tap.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -257,40 +259,72 @@ static void file(const char *dir)
     bytes_free(&foreign);
 }
 
+/* What may not be replaced, and what may not be written through. */
+static void in_the_way(const char *dir)
+{
+    char path[128], beside[140], victim[140];
+    struct link_config config = config_of("cobas");
+    struct link link = busy(&config, NULL);
+    struct bytes last = {0}, foreign = {0};
+    struct stat status;
+    snprintf(path, sizeof path, "%s/metrics", dir);
+    snprintf(beside, sizeof beside, "%s.new", path);
+    snprintf(victim, sizeof victim, "%s/victim", dir);
+    bytes_puts(&foreign, "foreign\n");
+    int fd = open(victim, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ok(write(fd, foreign.data, foreign.len) == (ssize_t)foreign.len, "somebody has a file");
+    close(fd);
+
+    if (symlink(victim, beside) != 0)
+        abort();
+    is_str(metrics_write(&link, path, &last), "what is called so with .new behind it is not ours",
+           "a link that lies where the file is made");
+    is_file(victim, &foreign, "... is not written through");
+    ok(!is_there(path) && lstat(beside, &status) == 0, "... and stays");
+    unlink(beside);
+
+    if (symlink(victim, path) != 0)
+        abort();
+    is_str(metrics_write(&link, path, &last), "it is no regular file", "a link that lies where the file is to be");
+    ok(lstat(path, &status) == 0 && S_ISLNK(status.st_mode), "... stays");
+    unlink(path);
+    if (mkfifo(path, 0600) != 0)
+        abort();
+    is_str(metrics_write(&link, path, &last), "it is no regular file", "nor is a FIFO replaced");
+    ok(lstat(path, &status) == 0 && S_ISFIFO(status.st_mode), "... nor opened");
+    unlink(path);
+    if (mkdir(path, 0755) != 0)
+        abort();
+    is_str(metrics_write(&link, path, &last), "it is no regular file", "a folder is no file");
+    ok(!is_there(beside), "and nothing is left beside it");
+    rmdir(path);
+    unlink(victim);
+    bytes_free(&last);
+    bytes_free(&foreign);
+}
+
 static void no_file(const char *dir)
 {
-    char path[128], says[256], beside[140];
+    char path[128], beside[140];
     struct link_config config = config_of("cobas");
     struct link link = busy(&config, NULL);
     struct bytes last = {0};
+    struct rlimit limit, small;
     snprintf(path, sizeof path, "%s/none/metrics", dir);
-    snprintf(says, sizeof says, "metrics-test: --metrics: %s: No such file or directory\n", path);
-    metrics_write(&link, path, &last);
-    is_str(printed(), says, "a folder that is not there");
-    link.counters.messages++;
-    metrics_write(&link, path, &last);
-    is_str(printed(), says, "each time");
+    is_str(metrics_write(&link, path, &last), "No such file or directory", "a folder that is not there");
 
-    snprintf(path, sizeof path, "%s/folder", dir);
+    snprintf(path, sizeof path, "%s/metrics", dir);
     snprintf(beside, sizeof beside, "%s.new", path);
-    if (mkdir(path, 0755) != 0)
+    signal(SIGXFSZ, SIG_IGN);
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0)
         abort();
-    link.counters.messages++;
-    metrics_write(&link, path, &last);
-    snprintf(says, sizeof says, "metrics-test: --metrics: %s: Is a directory\n", path);
-    is_str(printed(), says, "a folder is no file");
-    ok(!is_there(beside), "and nothing is left beside it");
-    rmdir(path);
-
-    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
-    if (full >= 0 && symlink("/dev/full", beside) == 0) {
-        link.counters.messages++;
-        metrics_write(&link, path, &last);
-        snprintf(says, sizeof says, "metrics-test: --metrics: %s: No space left on device\n", path);
-        is_str(printed(), says, "a full disk");
-        ok(!is_there(path) && !is_there(beside), "leaves nothing that is cut off");
-    }
-    close(full);
+    small = limit;
+    small.rlim_cur = 100;
+    setrlimit(RLIMIT_FSIZE, &small);
+    ok(metrics_write(&link, path, &last) != NULL, "no room for all of it");
+    setrlimit(RLIMIT_FSIZE, &limit);
+    ok(!is_there(path) && !is_there(beside), "leaves nothing that is cut off");
+    is_str(printed(), "", "of all that the caller speaks");
     bytes_free(&last);
 }
 
@@ -360,6 +394,7 @@ int main(void)
     shared_name();
     names();
     file(dir);
+    in_the_way(dir);
     no_file(dir);
     long_path(dir);
     people();

@@ -251,6 +251,44 @@ static void test_silent_name_server(void)
     close_hub();
 }
 
+/* The same for a port that is to listen: until all was bound once that ends the run, and is told after that. */
+static void test_silent_name_server_listening(bool bound)
+{
+    struct link *link = open_hub();
+    struct port *p = open_port(link, "listen:analyzer.example:4000"), *other = open_port(link, "listen:127.0.0.1:0");
+    hub.bound = bound;
+    ok(port_is_unbound(p) && !port_is_unbound(other), "a name to listen on is asked for when the hub runs");
+    turn(p);
+    int64_t began = now;
+    is_int(p->state, PORT_RESOLVING, "... and nobody waits");
+    now += 9999;
+    turn(p);
+    pid_t child = p->resolve->child;
+    advance(p);
+    is_int(now - began, 10000, "the name server has as long as a dial");
+    is_int(p->state, PORT_CLOSED, "then the link is not listened on");
+    is_int(other->state, PORT_CLOSED, "... nowhere");
+    ok(hub_is_dead(&hub, link), "... to be tried again when the links are read again");
+    ok(kill(child, 0) != 0 && errno == ESRCH, "the process that asked is gone");
+    is_int(hub.stopping, !bound, "the run ends unless all was bound once");
+    is_int(hub.end, bound ? HUB_DONE : HUB_UNBOUND, "... and how");
+    if (!bound)
+        is_str(hub.failure.why, "listen:analyzer.example:4000: the name server is silent", "... and why");
+    close_hub();
+}
+
+static void test_stop_while_asking(void)
+{
+    struct port *p = open_port(open_hub(), "listen:analyzer.example:4000");
+    turn(p);
+    pid_t child = p->resolve->child;
+    hub_stop(&hub, 10000, now);
+    is_int(p->state, PORT_CLOSED, "a hub that is stopped waits for no name");
+    ok(kill(child, 0) != 0 && errno == ESRCH, "the process that asked is gone");
+    is_int(hub.end, HUB_DONE, "and that is no failure");
+    close_hub();
+}
+
 /* ---- accepting ---- */
 
 static struct port *listen_here(struct link *link, struct address *address)
@@ -325,6 +363,89 @@ static void test_passing(int error, const char *name)
     close_hub();
 }
 
+/* ---- the end ---- */
+
+/* How long a connection is waited for that sent its last byte so long ago (-1: none yet). */
+static int64_t drain(int64_t ago, bool answers)
+{
+    struct link *link = open_hub();
+    struct address address;
+    struct port *p = listen_here(link, &address);
+    int client = visit(&address);
+    now = 100000;
+    look(p);
+    struct connection *c = hub.slots[0];
+    if (answers) { /* it is asked for the link, and gives it */
+        struct pollfd set = {.fd = c->source.fd, .events = POLLIN};
+        if (write(client, "\5", 1) != 1 || poll(&set, 1, 10000) != 1)
+            abort();
+        c->source.ready(&c->source, POLLIN, now);
+    }
+    if (ago >= 0)
+        c->sent = now - ago;
+    connection_close(c, now);
+    int64_t waits = c->close_by - now;
+    is_int(hub.connections - hub.draining, 0, "it counts no more");
+    is_int(link->connections - link->draining, 0, "... nor for its link");
+    close(client);
+    close_hub();
+    return waits;
+}
+
+static void test_drain(void)
+{
+    is_int(drain(-1, false), 0, "a connection on which nothing was sent is closed at once");
+    is_int(drain(6000, false), 0, "so is one whose last answer is long there");
+    is_int(drain(1000, false), 2000, "one whose last answer may be in flight has 2 s");
+    is_int(drain(6000, true), 2000, "and so has one in the middle of something");
+}
+
+/* What is told of a connection that ends with that error. */
+static const char *told(int error)
+{
+    static char text[256];
+    int ends[2], stderr_was = dup(STDERR_FILENO);
+    struct link *link = open_hub();
+    struct address address;
+    struct port *p = listen_here(link, &address);
+    int client = visit(&address);
+    look(p);
+    struct connection *c = hub.slots[0];
+    c->heard = true;
+    c->error = error;
+    if (pipe(ends) != 0 || dup2(ends[1], STDERR_FILENO) < 0)
+        abort();
+    log_open("port_test", LOG_EVENT, false);
+    connection_drop(c, now);
+    log_open("port_test", LOG_ERROR, false);
+    dup2(stderr_was, STDERR_FILENO);
+    close(stderr_was);
+    close(ends[1]);
+    ssize_t n = read(ends[0], text, sizeof text - 1);
+    text[n > 0 ? n - 1 : 0] = 0;
+    close(ends[0]);
+    close(client);
+    close_hub();
+    const char *at = strstr(text, "disconnected");
+    return at ? at : text;
+}
+
+static void test_told(void)
+{
+    is_str(told(0), "disconnected", "the end of a connection is told");
+    is_str(told(ECONNRESET), "disconnected: Connection reset by peer", "with the error that it ends with");
+    is_str(told(ETIMEDOUT), "disconnected: the peer does not answer any more",
+           "which for one that is dead is in words that say so");
+}
+
+static void test_grace(void)
+{
+    open_hub();
+    hub.loop.on_signal(&hub, SIGTERM, now);
+    is_int(hub.stop_by + CONNECTION_DRAIN_MS - now, 10000, "SIGTERM: all is over after 10 s, the last drain included");
+    close_hub();
+}
+
 int main(void)
 {
     log_open("port_test", LOG_ERROR, false);
@@ -333,6 +454,9 @@ int main(void)
     test_lost();
     test_itself();
     test_silent_name_server();
+    test_silent_name_server_listening(false);
+    test_silent_name_server_listening(true);
+    test_stop_while_asking();
     test_full(EMFILE, "EMFILE");
     test_full(ENFILE, "ENFILE");
     test_full(ENOMEM, "ENOMEM");
@@ -340,5 +464,8 @@ int main(void)
     test_full(EPROTO, "EPROTO");
     test_passing(ECONNABORTED, "ECONNABORTED");
     test_passing(EINTR, "EINTR");
+    test_drain();
+    test_told();
+    test_grace();
     return done();
 }

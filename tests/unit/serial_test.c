@@ -215,16 +215,23 @@ static void exclusive(void)
 static void refused(void)
 {
     const struct serial serial = {9600, 7, 'E', 1, SERIAL_FLOW_NONE};
-    struct termios t = {0};
+    struct termios t = {0}, before, after;
     struct pty p;
     open_pty(&p);
+    int line = open(p.path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (line < 0 || tcgetattr(line, &before) != 0)
+        abort();
     int fd = serial_open(p.path, &serial), why = errno;
     if (fd >= 0)
         tcgetattr(fd, &t);
     ok(fd >= 0 ? (t.c_cflag & (CSIZE | PARENB)) == (CS7 | PARENB) : why == EINVAL,
        "a device has the settings that were asked for, or is not opened");
+    ok(fd >= 0 || (tcgetattr(line, &after) == 0 && after.c_cflag == before.c_cflag && after.c_lflag == before.c_lflag &&
+                   after.c_iflag == before.c_iflag && after.c_oflag == before.c_oflag),
+       "... and is left as it was");
     if (fd >= 0)
         serial_close(fd);
+    close(line);
     close(p.master);
 }
 
