@@ -33,6 +33,7 @@ enum {
     JOBS,
     EXEC_TIMEOUT,
     WINDOW,
+    SINK_TIMEOUT,
     KEEP_STDOUT,
 };
 
@@ -49,6 +50,7 @@ static const struct option options[] = {
     {"exec-timeout", required_argument, NULL, EXEC_TIMEOUT},
     {"sink", required_argument, NULL, 's'},
     {"window", required_argument, NULL, WINDOW},
+    {"sink-timeout", required_argument, NULL, SINK_TIMEOUT},
     {"stdout", no_argument, NULL, KEEP_STDOUT},
     {"max-buffer", required_argument, NULL, MAX_BUFFER},
     {"max-connections", required_argument, NULL, MAX_CONNECTIONS},
@@ -82,6 +84,7 @@ void listener_init(struct listener *l, const char *name, const char *help, const
         .jobs = 4,
         .window = 64,
         .exec_ms = 10000,
+        .sink_ms = 60000,
         .ready_fd = -1,
     };
     l->links.common = &l->common;
@@ -127,12 +130,11 @@ static bool option_command(struct listener *l, const char *option, const char **
     return false;
 }
 
-static bool option_exec_timeout(struct listener *l)
+static bool option_timeout(struct listener *l, const char *option, int64_t *ms)
 {
-    if (parse_duration_ms(optarg, &l->exec_ms) && l->exec_ms)
+    if (parse_duration_ms(optarg, ms) && *ms)
         return true;
-    l->status =
-        program_usage(&l->program, "--exec-timeout: '%s' is no time (seconds, or ms, s, m, h behind it)", optarg);
+    l->status = program_usage(&l->program, "%s: '%s' is no time (seconds, or ms, s, m, h behind it)", option, optarg);
     return false;
 }
 
@@ -210,11 +212,13 @@ static bool take_option(struct listener *l, int option)
     case JOBS:
         return option_number_from_1(l, "--jobs", JOBS_MAX, &l->jobs);
     case EXEC_TIMEOUT:
-        return option_exec_timeout(l);
+        return option_timeout(l, "--exec-timeout", &l->exec_ms);
     case 's':
         return option_command(l, "--sink", &l->sink);
     case WINDOW:
         return option_number_from_1(l, "--window", WINDOW_MAX, &l->window);
+    case SINK_TIMEOUT:
+        return option_timeout(l, "--sink-timeout", &l->sink_ms);
     case KEEP_STDOUT:
         return l->keep_stdout = true;
     case MAX_BUFFER:
@@ -434,7 +438,7 @@ static bool add_consumers(struct listener *l, struct handover *h)
     if (l->exec)
         handover_add(h, &exec.base, l->keep_stdout);
     if (l->sink)
-        target_sink_open(&sink, l->sink, l->window);
+        target_sink_open(&sink, l->sink, l->window, l->sink_ms);
     if (l->sink)
         handover_add(h, &sink.base, l->keep_stdout);
     return true;
