@@ -36,6 +36,7 @@ static const char help[] = "usage: inst-listen [OPTION ...] [-f FILE] [ENDPOINT 
                            "  -s, --sink CMD          run CMD, and again when it ends; it reads a message a line and\n"
                            "                          answers each with a line: ok, retry WHY or reject WHY\n"
                            "      --window N          most lines ahead of its answers (64)\n"
+                           "      --sink-timeout T    longest time for one answer of it (60 s)\n"
                            "      --stdout            with -j, -x or -s, print on stdout as well\n"
                            "      --max-buffer SIZE   most memory for messages over all links (256M)\n"
                            "      --max-connections N most connections over all links (1024)\n"

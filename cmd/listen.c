@@ -32,6 +32,7 @@ enum {
     JOBS,
     EXEC_TIMEOUT,
     WINDOW,
+    SINK_TIMEOUT,
     KEEP_STDOUT,
     SEND_TIMEOUT,
     ATTEMPTS,
@@ -53,6 +54,7 @@ static const struct option options[] = {
     {"exec-timeout", required_argument, NULL, EXEC_TIMEOUT},
     {"sink", required_argument, NULL, 's'},
     {"window", required_argument, NULL, WINDOW},
+    {"sink-timeout", required_argument, NULL, SINK_TIMEOUT},
     {"stdout", no_argument, NULL, KEEP_STDOUT},
     {"max-buffer", required_argument, NULL, MAX_BUFFER},
     {"max-connections", required_argument, NULL, MAX_CONNECTIONS},
@@ -87,6 +89,7 @@ void listener_init(struct listener *l, const char *name, const char *help, const
         .window = 64,
         .exec_ms = 10000,
         .sending = {.attempts = 5, .timeout_ms = 600000},
+        .sink_ms = 60000,
         .ready_fd = -1,
     };
     l->links.common = &l->common;
@@ -188,11 +191,12 @@ static bool option_protocol(struct listener *l)
     return false;
 }
 
-static bool exec_time_fits(struct listener *l)
+/* A time without which nothing can be done. */
+static bool option_timeout(struct listener *l, const char *option, int64_t *ms)
 {
-    if (!l->exec_ms)
-        l->status = program_usage(&l->program, "--exec-timeout: a command needs some time");
-    return l->exec_ms;
+    if (option_time(l, option, ms) && !*ms)
+        l->status = program_usage(&l->program, "%s: '%s' is no time to do anything in", option, optarg);
+    return !l->status;
 }
 
 /* Takes one option of a listener's own. False: exit with l->status. */
@@ -228,11 +232,13 @@ static bool take_option(struct listener *l, int option)
     case JOBS:
         return option_number_from_1(l, "--jobs", JOBS_MAX, &l->jobs);
     case EXEC_TIMEOUT:
-        return option_time(l, "--exec-timeout", &l->exec_ms) && exec_time_fits(l);
+        return option_timeout(l, "--exec-timeout", &l->exec_ms);
     case 's':
         return option_command(l, "--sink", &l->sink);
     case WINDOW:
         return option_number_from_1(l, "--window", WINDOW_MAX, &l->window);
+    case SINK_TIMEOUT:
+        return option_timeout(l, "--sink-timeout", &l->sink_ms);
     case KEEP_STDOUT:
         return l->keep_stdout = true;
     case MAX_BUFFER:
@@ -508,7 +514,7 @@ static bool add_consumers(struct listener *l, struct handover *h)
     if (l->exec)
         handover_add(h, &exec.base, l->keep_stdout);
     if (l->sink)
-        target_sink_open(&sink, l->sink, l->window);
+        target_sink_open(&sink, l->sink, l->window, l->sink_ms);
     if (l->sink)
         handover_add(h, &sink.base, l->keep_stdout);
     return true;

@@ -29,7 +29,7 @@ struct listener {
     const char *rejects;
     const char *exec, *sink; /* -x, -s; NULL: none */
     uint64_t jobs, window;
-    int64_t exec_ms;
+    int64_t exec_ms, sink_ms;
     bool keep_stdout; /* --stdout */
     struct hub *running;
     int status;

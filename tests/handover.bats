@@ -8,7 +8,7 @@ VT=$'\x0b' FS=$'\x1c'
 
 setup() {
     export DIR=$BATS_TEST_TMPDIR
-    mkfifo "$DIR/nothing" # what a test reads that waits for a while
+    mkfifo "$DIR/nothing" "$DIR/wait" # what a test reads that waits for a while
 }
 
 # await COMMAND…: it has to succeed within 30 s.
@@ -101,6 +101,7 @@ deliver_twice() {
         refuses "--jobs" $program -x true --jobs 1025 0
         refuses "--window" $program -s cat --window x 0
         refuses "--exec-timeout" $program -x true --exec-timeout 0 0
+        refuses "--sink-timeout" $program -s cat --sink-timeout soon 0
     done
 }
 
@@ -425,6 +426,45 @@ END
         say_frame 1 "$(message waits)"
     done
     WIRE=$hl7 answered AA waits
+    stop_listener
+    [ "$status" = 0 ]
+}
+
+@test "-s: past --sink-timeout the consumer and all that it has started is ended, and what comes again is taken" {
+    local cmd='[ -e "$DIR/pid" ] || { sleep 1000 & echo $! >"$DIR/pid"; read -r l; echo ok; read -r l; sleep 1000; }
+        while read -r l; do echo ok; done'
+    start_listener hl7-listen --sink-timeout 300ms -s "$cmd" 127.0.0.1:0
+    dial
+    post one
+    read -r -t 0.5 <>"$DIR/nothing" || : # who has nothing to answer may be silent
+    none grep -q timeout "$DIR/err"
+    post two AE
+    grep -q 'the consumer has not answered within --sink-timeout; it is started again in 1.0 s' "$DIR/err"
+    await gone "$(cat "$DIR/pid")"
+    post two
+    stop_listener
+    [ "$status" = 0 ]
+}
+
+@test "-s: one that is stopped in the middle of a long line is ended by --sink-timeout too, and one that answers in time is not" {
+    local cmd='exec 4<>"$DIR/nothing"; echo $$ >"$DIR/pid"; while read -r l; do read -r _ <&4; echo ok; done' i
+    start_listener hl7-listen --sink-timeout 2 -s "$cmd" 127.0.0.1:0
+    for i in 1 2 3; do
+        dial
+        say_hl7 "m-$i"
+    done
+    for i in 1 2 3; do # longer in all, not each
+        read -r -t 0.9 <>"$DIR/wait" || :
+        echo >"$DIR/nothing"
+    done
+    answered AA m-3
+    none grep -q timeout "$DIR/err"
+    kill -STOP "$(cat "$DIR/pid")"
+    { printf '\x0bMSH|^~\\&|wire|LAB|||20260301101500||ORU^R01|big|P|2.5.1\rNTE|1||'
+        head -c 1000000 /dev/zero | tr '\0' x
+        printf '\r\x1c\r'; } >&"$WIRE"
+    answered AE big
+    grep -q 'has not answered within --sink-timeout' "$DIR/err"
     stop_listener
     [ "$status" = 0 ]
 }

@@ -56,10 +56,17 @@ static bool owes_answer(const struct target_sink *t)
     return job && job->end && job->end <= t->stream.taken;
 }
 
+/* When it has to have answered, or to have read on where no message is with it whole. */
+static int64_t answer_by(const struct target_sink *t)
+{
+    return t->base.first && t->served < t->stream.taken ? t->since + t->answer_ms : INT64_MAX;
+}
+
 static void serve(struct target_sink *t, enum verdict verdict, const struct reply *reply, int64_t now)
 {
     struct job *job = t->base.first;
     t->served = job->end ? job->end : t->stream.produced;
+    t->since = now;
     stream_forget(&t->stream, job);
     target_remove(&t->base, job);
     handover_served(t->base.handover, &t->base, job, verdict, reply, now);
@@ -331,6 +338,8 @@ static void feed(struct target_sink *t, int64_t now)
             t->feeder.fd = -1;
             return;
         }
+        if (!owes_answer(t))
+            t->since = now;
         stream_take(s, (size_t)written);
         stream_render(s, now);
     }
@@ -360,6 +369,8 @@ static void go_on(struct target_sink *t, int64_t now)
         die(t, child_status_text(status, text), now);
     else if (is_silent(t, now))
         die(t, t->mute ? "has closed its stdout" : "has closed its stdin", now);
+    else if (now >= answer_by(t))
+        die(t, "has not answered within --sink-timeout", now);
 }
 
 /* Its answers mean nothing any more; they are read lest it waits for that. */
@@ -433,6 +444,13 @@ static void feeder_ready(struct loop_source *source, short revents, int64_t now)
     t->feeder.fd = -1;
 }
 
+static int64_t up_deadline(const struct target_sink *t)
+{
+    int64_t by = answer_by(t);
+    int64_t other = t->silent_by ? t->silent_by : t->stream.again ? t->stream.again : INT64_MAX;
+    return other < by ? other : by;
+}
+
 static int64_t deadline(struct loop_source *source)
 {
     const struct target_sink *t = of_source(source);
@@ -440,7 +458,7 @@ static int64_t deadline(struct loop_source *source)
     case SINK_WAITING:
         return t->due;
     case SINK_UP:
-        return t->silent_by ? t->silent_by : t->stream.again ? t->stream.again : INT64_MAX;
+        return up_deadline(t);
     case SINK_DYING:
         return child_deadline(&t->child);
     case SINK_LEAVING:
@@ -533,10 +551,13 @@ static const struct target_kind kind = {
     .close = close_it,
 };
 
-void target_sink_open(struct target_sink *t, const char *command, size_t window)
+void target_sink_open(struct target_sink *t, const char *command, size_t window, int64_t answer_ms)
 {
-    *t = (struct target_sink){
-        .base = {.kind = &kind}, .command = command, .wait_ms = WAIT_MIN_MS, .child = {.in = -1, .out = -1}};
+    *t = (struct target_sink){.base = {.kind = &kind},
+                              .command = command,
+                              .answer_ms = answer_ms,
+                              .wait_ms = WAIT_MIN_MS,
+                              .child = {.in = -1, .out = -1}};
     t->base.source =
         (struct loop_source){.fd = -1, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick};
     t->feeder = (struct loop_source){.fd = -1, .interest = feeder_interest, .ready = feeder_ready};

@@ -31,7 +31,7 @@ static bool is_fed(struct stage *s)
 static void begin(struct stage *s, const struct protocol *protocol, const char *command, size_t window)
 {
     stage_open(s, protocol, VIEW_TSV);
-    target_sink_open(&sink, command, window);
+    target_sink_open(&sink, command, window, 60000);
     stage_add(s, &sink.base);
     stage_run(s, is_up);
 }
