@@ -328,7 +328,7 @@ static const struct {
     {"mllp-strict", LINK_HL7 | LINK_SENDS | LINK_RECEIVES, true, take_mllp_strict},
     {"segment-end", LINK_HL7 | LINK_RECEIVES, false, take_segment_end},
     {"specimen", LINK_HL7 | LINK_RECEIVES, false, take_specimen},
-    {"answer-timeout", LINK_HL7 | LINK_SENDS, false, take_answer_timeout},
+    {"answer-timeout", LINK_HL7 | LINK_SENDS | LINK_RECEIVES, false, take_answer_timeout},
 };
 
 enum { OPTIONS = sizeof table / sizeof *table };

@@ -26,19 +26,18 @@ static bool fail(struct links *l, int status, const char *format, ...)
     return false;
 }
 
-/* Whether two descriptors are the same file or socket. */
-static bool is_same(int fd, int other_fd)
+bool links_same_file(int fd, int other)
 {
-    struct stat one, other;
-    return fd >= 0 && fstat(fd, &one) == 0 && fstat(other_fd, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
+    struct stat one, two;
+    return fd >= 0 && fstat(fd, &one) == 0 && fstat(other, &two) == 0 && one.st_dev == two.st_dev &&
+           one.st_ino == two.st_ino;
 }
 
 /* What is told goes to people, never to an instrument: a stderr that is the link's own socket is let go of. */
 static void spare_instrument(const struct endpoint *e)
 {
     int nowhere;
-    if (e->kind != ENDPOINT_FD || e->fd == STDERR_FILENO || !is_same(e->fd, STDERR_FILENO))
+    if (e->kind != ENDPOINT_FD || e->fd == STDERR_FILENO || !links_same_file(e->fd, STDERR_FILENO))
         return;
     nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (nowhere < 0 || dup2(nowhere, STDERR_FILENO) < 0)
@@ -291,7 +290,7 @@ struct link *link_open(struct hub *hub, const struct link_config *config, const 
 {
     *failure = (struct hub_failure){HUB_USAGE, ""};
     spare_instrument(endpoint);
-    if (handover_prints(hub->handover) && is_same(endpoint->fd, STDOUT_FILENO)) {
+    if (handover_prints(hub->handover) && links_same_file(endpoint->fd, STDOUT_FILENO)) {
         snprintf(failure->why, sizeof failure->why, "%s is the link and stdout at once: records and answers would mix",
                  endpoint->text);
         return NULL;

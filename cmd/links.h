@@ -40,6 +40,9 @@ struct links {
 struct link *link_open(struct hub *hub, const struct link_config *config, const struct endpoint *endpoint,
                        struct hub_failure *failure);
 
+/* Whether two descriptors are the same file or socket; -1 is none. */
+bool links_same_file(int fd, int other);
+
 /* The exit status that a failure stands for. */
 int link_status(const struct hub_failure *failure);
 

@@ -33,6 +33,8 @@ enum {
     EXEC_TIMEOUT,
     WINDOW,
     KEEP_STDOUT,
+    SEND_TIMEOUT,
+    ATTEMPTS,
 };
 
 /* Options of every listener, of those that receive ASTM, and of the one with a links file. */
@@ -42,6 +44,9 @@ static const struct option options[] = {
     {"name", required_argument, NULL, 'n'},
     {"count", required_argument, NULL, 'c'},
     {"journal", required_argument, NULL, 'j'},
+    {"input", no_argument, NULL, 'i'},
+    {"send-timeout", required_argument, NULL, SEND_TIMEOUT},
+    {"attempts", required_argument, NULL, ATTEMPTS},
     {"ready-fd", required_argument, NULL, 'R'},
     {"exec", required_argument, NULL, 'x'},
     {"jobs", required_argument, NULL, JOBS},
@@ -81,6 +86,7 @@ void listener_init(struct listener *l, const char *name, const char *help, const
         .jobs = 4,
         .window = 64,
         .exec_ms = 10000,
+        .sending = {.attempts = 5, .timeout_ms = 600000},
         .ready_fd = -1,
     };
     l->links.common = &l->common;
@@ -126,12 +132,12 @@ static bool option_command(struct listener *l, const char *option, const char **
     return false;
 }
 
-static bool option_exec_timeout(struct listener *l)
+static bool option_time(struct listener *l, const char *option, int64_t *ms)
 {
-    if (parse_duration_ms(optarg, &l->exec_ms) && l->exec_ms)
+    if (parse_duration_ms(optarg, ms))
         return true;
-    l->status =
-        program_usage(&l->program, "--exec-timeout: '%s' is no time (seconds, or ms, s, m, h behind it)", optarg);
+    l->status = program_usage(&l->program, "%s: '%s' is no time (seconds, or a number with ms, s, m or h behind it)",
+                              option, optarg);
     return false;
 }
 
@@ -182,6 +188,13 @@ static bool option_protocol(struct listener *l)
     return false;
 }
 
+static bool exec_time_fits(struct listener *l)
+{
+    if (!l->exec_ms)
+        l->status = program_usage(&l->program, "--exec-timeout: a command needs some time");
+    return l->exec_ms;
+}
+
 /* Takes one option of a listener's own. False: exit with l->status. */
 static bool take_option(struct listener *l, int option)
 {
@@ -202,6 +215,12 @@ static bool take_option(struct listener *l, int option)
     case 'j':
         l->journal = optarg;
         return true;
+    case 'i':
+        return l->reads = true;
+    case SEND_TIMEOUT:
+        return option_time(l, "--send-timeout", &l->sending.timeout_ms);
+    case ATTEMPTS:
+        return option_from_1(p, "--attempts", optarg, &l->sending.attempts, &l->status);
     case 'R':
         return option_ready_fd(p, optarg, &l->ready_fd, &l->status);
     case 'x':
@@ -209,7 +228,7 @@ static bool take_option(struct listener *l, int option)
     case JOBS:
         return option_number_from_1(l, "--jobs", JOBS_MAX, &l->jobs);
     case EXEC_TIMEOUT:
-        return option_exec_timeout(l);
+        return option_time(l, "--exec-timeout", &l->exec_ms) && exec_time_fits(l);
     case 's':
         return option_command(l, "--sink", &l->sink);
     case WINDOW:
@@ -275,7 +294,7 @@ bool listener_options(struct listener *l, int argc, char **argv)
     list_options(l, list);
     program_begin(argv);
     log_open(l->program.name, LOG_EVENT, false);
-    const char *letters = l->protocols == (LINK_ASTM | LINK_HL7) ? "o:n:c:R:j:x:s:f:qvhV" : "o:n:c:R:j:x:s:qvhV";
+    const char *letters = l->protocols == (LINK_ASTM | LINK_HL7) ? "o:n:c:iR:j:x:s:f:qvhV" : "o:n:c:iR:j:x:s:qvhV";
     while ((option = getopt_long(argc, argv, letters, list, &index)) != -1) {
         enum option_result result = program_option(&l->program, option, &l->status);
         bool fine = result == OPTION_TAKEN;
@@ -411,6 +430,17 @@ static bool add_links(struct listener *l, char **endpoints, const char *const *n
     return !l->links.file || links_read(&l->links);
 }
 
+/* stdin is no link where messages are read from it. */
+static bool stdin_fits(struct listener *l)
+{
+    for (const struct links_entry *e = l->links.entries; e && l->reads; e = e->next)
+        if (links_same_file(e->endpoint.fd, STDIN_FILENO)) {
+            l->status = program_usage(&l->program, "--input: stdin is the link %s", e->endpoint.text);
+            return false;
+        }
+    return true;
+}
+
 static void on_reload(void *context, int64_t now)
 {
     struct listener *l = context;
@@ -418,6 +448,36 @@ static void on_reload(void *context, int64_t now)
         target_journal_reopen(&l->to_journal);
     if (l->links.file)
         links_reload(&l->links, l->running, now);
+}
+
+static void on_up(void *context, struct connection *c, int64_t now)
+{
+    (void)now;
+    outbox_up(&((struct listener *)context)->outbox, c);
+}
+
+static void on_down(void *context, struct connection *c, int64_t now)
+{
+    (void)now;
+    outbox_down(&((struct listener *)context)->outbox, c);
+}
+
+static void on_done(void *context, struct connection *c, const struct delivery *delivery, int64_t now)
+{
+    outbox_done(&((struct listener *)context)->outbox, c, delivery, now);
+}
+
+static void on_reply(void *context, struct connection *c, const unsigned char *text, size_t n, int64_t now)
+{
+    outbox_reply(&((struct listener *)context)->outbox, c, text, n, now);
+}
+
+static void on_stopping(void *context, int64_t now)
+{
+    struct listener *l = context;
+    outbox_stop(&l->outbox, l->running->stop_by, now);
+    if (l->reads)
+        input_stop(&l->input, now);
 }
 
 static void on_retired(void *context, const struct link_config *config)
@@ -477,11 +537,28 @@ static bool metrics_begin(struct listener *l, struct hub *hub)
     return false;
 }
 
+/* Messages go to instruments from stdin. */
+static void open_outbox(struct listener *l, struct hub *hub)
+{
+    const struct outbox_hooks hooks = {&l->input, input_report, input_stalled};
+    l->sending.max_held = l->hub.max_buffer / 2;
+    outbox_open(&l->outbox, &l->sending, &hooks, &hub->held);
+    loop_add(&hub->loop, &l->outbox.source);
+    input_open(&l->input, STDIN_FILENO, l->sending.max_held, hub, &l->outbox);
+    if (l->reads)
+        loop_add(&hub->loop, &l->input.source);
+}
+
 static void listen_and_print(struct listener *l)
 {
     static struct hub hub;
     static struct handover handover;
     const struct hub_hooks hooks = {.context = l,
+                                    .up = on_up,
+                                    .down = on_down,
+                                    .done = on_done,
+                                    .reply = on_reply,
+                                    .stopping = on_stopping,
                                     .reload = l->links.file || l->journal ? on_reload : NULL,
                                     .retired = on_retired,
                                     .stays = l->links.file};
@@ -495,7 +572,7 @@ static void listen_and_print(struct listener *l)
     if (!hub_open(&hub, &l->hub, &hooks, &handover)) {
         log_line(LOG_ERROR, "signals: %s", strerror(errno));
         l->status = STATUS_SYSTEM;
-    } else if (!links_open(&l->links, &hub)) {
+    } else if (open_outbox(l, &hub), !links_open(&l->links, &hub)) {
         complain(l);
     } else if (!metrics_begin(l, &hub)) {
         l->status = STATUS_CANNOT_CREATE;
@@ -503,6 +580,8 @@ static void listen_and_print(struct listener *l)
         l->status = run_hub(&hub, l->ready_fd);
     }
     hub_close(&hub);
+    outbox_close(&l->outbox);
+    input_close(&l->input);
     handover_close(&handover);
     if (log_dropped())
         log_line(LOG_ERROR, "%llu lines of this log were dropped: nobody read them", (unsigned long long)log_dropped());
@@ -519,10 +598,10 @@ int listener_run(struct listener *l, char **endpoints, int n)
         names = inherited.names;
     }
     if (usage_fits(l, n, &inherited) && standard_open(&l->status) && rejects_open(l)) {
-        if (add_links(l, endpoints, names, n))
-            listen_and_print(l);
-        else
+        if (!add_links(l, endpoints, names, n))
             complain(l);
+        else if (stdin_fits(l))
+            listen_and_print(l);
     }
     links_free(&l->links);
     link_options_free(&l->scratch);

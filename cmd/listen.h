@@ -3,6 +3,7 @@
 #define INSTLINK_LISTEN_H
 
 #include "link/hub.h"
+#include "link/input.h"
 #include "link/target_journal.h"
 #include "links.h"
 
@@ -20,6 +21,10 @@ struct listener {
     uint64_t dedup;
     const char *journal; /* -j, or NULL */
     struct target_journal to_journal;
+    bool reads; /* -i */
+    struct outbox_config sending;
+    struct outbox outbox;
+    struct input input;
     int ready_fd; /* -R; -1: none */
     const char *rejects;
     const char *exec, *sink; /* -x, -s; NULL: none */

@@ -179,7 +179,7 @@ without_origin() {
 @test "options of ASTM are none" {
     local option
     for option in --checksum=std --timers=reply=1 --role=host --frame-numbers=any --password=/dev/null \
-        "--rejects=$DIR/rejects" --size=240 --whole --answer-timeout=1; do
+        "--rejects=$DIR/rejects" --size=240 --whole; do
         refused 64 "Try 'hl7-listen --help'" "$option" 0
     done
     [ ! -e "$DIR/rejects" ]

@@ -151,7 +151,7 @@ static void on_delivery(struct connection *c, const struct delivery *delivery, i
 {
     if (delivery->result == DELIVERY_SENT)
         c->link->counters.delivered++;
-    else
+    else if (delivery->result != DELIVERY_YIELDED)
         c->link->counters.undelivered++;
     if (c->hub->hooks.done)
         c->hub->hooks.done(c->hub->hooks.context, c, delivery, now);
@@ -480,13 +480,6 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
     return c;
 }
 
-/* What a consumer gave back for a message goes out as one of our own. */
-static void connection_reply(struct connection *c, const struct reply *reply, int64_t now)
-{
-    if (!connection_send(c, reply->text, reply->len, now))
-        tell(c, LOG_ERROR, "reply", "a reply of %zu bytes cannot be sent now: left out", reply->len);
-}
-
 void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict,
                         const struct reply *reply, int64_t now)
 {
@@ -495,8 +488,9 @@ void connection_verdict(struct connection *c, const struct handover_party *party
         protocol_of(c)->settle(&c->machine, now);
     else
         answer(c, party->ticket, verdict, reply, now);
-    if (verdict == VERDICT_ACCEPT && reply && reply->text && !protocol_of(c)->answers_each)
-        connection_reply(c, reply, now);
+    const struct hub_hooks *hooks = &c->hub->hooks;
+    if (verdict == VERDICT_ACCEPT && reply && reply->text && !protocol_of(c)->answers_each && hooks->reply)
+        hooks->reply(hooks->context, c, reply->text, reply->len, now);
     advance(c, now);
 }
 

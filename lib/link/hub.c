@@ -73,6 +73,8 @@ void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now)
     hub->stopping = true;
     for (struct port *p = hub->ports; p; p = p->next)
         port_close(p);
+    if (hub->hooks.stopping)
+        hub->hooks.stopping(hub->hooks.context, now);
 }
 
 /* How long what is in flight may take, so that all is closed, the last drain included, when the grace is over. */
@@ -163,7 +165,7 @@ static void check_stop(struct hub *hub, int64_t now)
         hub_stop(hub, CLOSE_MS, now);
     } else if (!hub->stopping && handover_idle(h) && deserted(hub) && (!hub->hooks.stays || any_given_up(hub))) {
         hub->end = any_given_up(hub) ? HUB_GIVEN_UP : HUB_DONE;
-        hub_stop(hub, 0, now);
+        hub_stop(hub, CLOSE_MS, now); /* what is reported then may take that long */
     }
     if (!hub->stopping || hub->loop.stop)
         return;

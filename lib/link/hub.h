@@ -24,6 +24,10 @@ struct hub_hooks {
     void (*up)(void *context, struct connection *connection, int64_t now);
     void (*down)(void *context, struct connection *connection, int64_t now);
     void (*done)(void *context, struct connection *connection, const struct delivery *delivery, int64_t now);
+    /* A consumer gave a text back that is to go out on this connection, as a message of our own. */
+    void (*reply)(void *context, struct connection *connection, const unsigned char *text, size_t n, int64_t now);
+    /* The hub stops, at stop_by at the latest; once more when that comes earlier. */
+    void (*stopping)(void *context, int64_t now);
     /* SIGHUP came; without this hook it ends the run as SIGTERM does. */
     void (*reload)(void *context, int64_t now);
     bool stays; /* also without any link: reload may bring some */

@@ -77,6 +77,18 @@ size_t machine_look(struct machine *m, const unsigned char *bytes, size_t n)
     return detects && *bytes == ENQ ? 1 : n; /* behind an ENQ that was noise, another protocol may begin */
 }
 
+const char *protocol_restricted(const unsigned char *text, size_t n)
+{
+    static const char *const names[] = {
+        [0x02] = "it holds STX", [0x03] = "it holds ETX", [0x04] = "it holds EOT", [0x05] = "it holds ENQ",
+        [0x0B] = "it holds VT",  [0x17] = "it holds ETB", [0x1C] = "it holds FS",
+    };
+    for (size_t i = 0; i < n; i++)
+        if (text[i] < sizeof names / sizeof *names && names[text[i]])
+            return names[text[i]];
+    return NULL;
+}
+
 void views_free(struct views *v)
 {
     astm_view_free(&v->astm);

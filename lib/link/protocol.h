@@ -138,6 +138,8 @@ struct protocol {
     /* A message that waits for its verdict is refused now. */
     void (*refuse)(struct machine *m, int64_t now);
     bool (*send)(struct machine *m, const unsigned char *text, size_t n, int64_t now);
+    /* Why such a text, records each ended by CR, can never be sent; NULL: it can. */
+    const char *(*unsendable)(const unsigned char *text, size_t n);
     const unsigned char *(*out)(const struct machine *m, size_t *n);
     void (*sent)(struct machine *m, size_t n, int64_t now);
     int64_t (*deadline)(const struct machine *m);
@@ -179,6 +181,10 @@ void machine_init(struct machine *m, const struct link_config *config, const str
  * now; the others are to be offered again with what follows, for they may be the beginning of another protocol. Where
  * another one does begin, a machine that detects becomes one of that, and any other tells of it, once. */
 size_t machine_look(struct machine *m, const unsigned char *bytes, size_t n);
+
+/* Whether the text holds a character that only the link itself may send: STX, ETX, EOT, ENQ, VT, ETB or FS. Says which
+ * one; NULL: it does not. */
+const char *protocol_restricted(const unsigned char *text, size_t n);
 
 void views_free(struct views *v);
 

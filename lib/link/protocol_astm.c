@@ -130,6 +130,11 @@ static bool put_up(struct machine *m, const unsigned char *text, size_t n, int64
     return astm_link_send(&m->astm, text, n, now);
 }
 
+static const char *unsendable(const unsigned char *text, size_t n)
+{
+    return astm_is_header(text, n) ? protocol_restricted(text, n) : "it does not begin with an H record";
+}
+
 static const unsigned char *out(const struct machine *m, size_t *n)
 {
     return astm_link_out(&m->astm, n);
@@ -254,6 +259,7 @@ const struct protocol protocol_astm = {
     .settle = settle,
     .refuse = refuse,
     .send = put_up,
+    .unsendable = unsendable,
     .out = out,
     .sent = sent,
     .deadline = deadline,

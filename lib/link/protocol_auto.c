@@ -47,6 +47,13 @@ static bool put_up(struct machine *m, const unsigned char *text, size_t n, int64
     return false;
 }
 
+/* What it is for shows. */
+static const char *unsendable(const unsigned char *text, size_t n)
+{
+    bool hl7 = n >= 3 && memcmp(text, "MSH", 3) == 0;
+    return (hl7 ? &protocol_hl7 : &protocol_astm)->unsendable(text, n);
+}
+
 static const unsigned char *out(const struct machine *m, size_t *n)
 {
     (void)m;
@@ -102,6 +109,7 @@ const struct protocol protocol_auto = {
     .settle = at,
     .refuse = at,
     .send = put_up,
+    .unsendable = unsendable,
     .out = out,
     .sent = sent,
     .deadline = deadline,

@@ -155,6 +155,13 @@ static bool put_up(struct machine *m, const unsigned char *text, size_t n, int64
     return hl7_link_send(&m->hl7, text, n, now);
 }
 
+static const char *unsendable(const unsigned char *text, size_t n)
+{
+    struct hl7_header h;
+    const char *why = protocol_restricted(text, n);
+    return why || hl7_header_read(&h, text, n) ? why : "it has no MSH segment that can be read";
+}
+
 static const unsigned char *out(const struct machine *m, size_t *n)
 {
     return hl7_link_out(&m->hl7, n);
@@ -265,6 +272,7 @@ const struct protocol protocol_hl7 = {
     .settle = settle,
     .refuse = refuse,
     .send = put_up,
+    .unsendable = unsendable,
     .out = out,
     .sent = sent,
     .deadline = deadline,

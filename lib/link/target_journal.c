@@ -38,6 +38,7 @@ static void serve_first(struct target_journal *t, enum verdict verdict, int64_t 
     struct job *job = t->base.first;
     stream_forget(&t->stream, job);
     target_remove(&t->base, job);
+    t->waiting--;
     handover_served(t->base.handover, &t->base, job, verdict, NULL, now);
 }
 
@@ -119,18 +120,26 @@ static void commit(struct target_journal *t, int64_t now)
     t->failing = false;
     int64_t took = clock_us() - before;
     t->patience_us = took / 2 < PATIENCE_MAX_US ? took / 2 : PATIENCE_MAX_US;
+    t->expected -= (t->expected + 7) / 8;
+    if (t->waiting > t->expected)
+        t->expected = t->waiting;
     serve(t, VERDICT_ACCEPT, now);
 }
 
-/* Whether the batch goes out now: no more have come since the last turn, or the first has waited long enough. */
+/* Whether the batch goes out now. Who has just been answered sends the next message soon: a batch is whole when as many
+ * have come as went with the last ones, and nothing more comes; it does not wait for those who do not come for long. */
 static bool ripe(struct target_journal *t)
 {
-    struct job *last = t->base.last;
+    const struct job *last = t->base.last;
     int64_t now_us = clock_us();
+    bool more = last != t->seen;
+    if (more)
+        t->more_us = now_us;
     if (!t->since_us)
         t->since_us = now_us;
-    bool ready = last == t->seen || now_us - t->since_us >= t->patience_us;
-    t->seen = ready ? NULL : last;
+    bool whole = t->waiting >= t->expected || now_us - t->more_us >= t->patience_us / 4;
+    bool ready = (!more && whole) || now_us - t->since_us >= t->patience_us;
+    t->seen = ready ? NULL : t->base.last;
     if (ready)
         t->since_us = 0;
     return ready;
@@ -186,6 +195,7 @@ static bool in_place(struct target *target, struct job *job, const struct messag
     if (!stream_in_place(&t->stream, &job->party, text, envelope))
         return false;
     target_append(target, job);
+    t->waiting++;
     job->end = t->stream.produced;
     return true;
 }
@@ -193,6 +203,7 @@ static bool in_place(struct target *target, struct job *job, const struct messag
 static void take(struct target *target, struct job *job, int64_t now)
 {
     (void)now;
+    of(target)->waiting++;
     stream_add(&of(target)->stream, job);
 }
 
@@ -203,6 +214,7 @@ static void forget(struct target *target, struct job *job)
     stream_forget(&t->stream, job);
     stream_reset(&t->stream);
     journal_drop(&t->journal);
+    t->waiting--;
 }
 
 static void stop(struct target *target, int64_t now)

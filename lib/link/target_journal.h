@@ -15,7 +15,9 @@ struct target_journal {
     const struct ledger *ledger; /* what is remembered, for the window of a new file */
     struct job *seen;            /* the last in the queue, as of the turn before */
     int64_t since_us;            /* since when the first of the batch waits; 0: none does */
+    int64_t more_us;             /* when the last of it came */
     int64_t patience_us;         /* how long at most a batch waits for more */
+    uint32_t waiting, expected;  /* how many are in the queue, and are worth to wait for */
     struct bytes window;         /* what the file says is remembered, as of the start or the last window line */
     bool written;                /* a batch was, since then */
     bool failing;                /* it was told that the last batch failed */

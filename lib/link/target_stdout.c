@@ -186,6 +186,13 @@ bool target_stdout_full(const struct target_stdout *t)
     return t->format == VIEW_FRAME && stream_rest(&t->stream, &n) && n >= FULL;
 }
 
+size_t target_stdout_waiting(const struct target_stdout *t)
+{
+    size_t n;
+    stream_rest(&t->stream, &n);
+    return n + t->stream.aside.len;
+}
+
 bool target_stdout_torn(const struct target_stdout *t)
 {
     bool lines = t->format != VIEW_TEXT && t->format != VIEW_RAW;

@@ -31,6 +31,9 @@ bool target_stdout_put(struct target_stdout *t, const void *line, size_t n);
 /* Whether so much waits to be written that nobody should read more from instruments (-o frame). */
 bool target_stdout_full(const struct target_stdout *t);
 
+/* Bytes that wait to be written. */
+size_t target_stdout_waiting(const struct target_stdout *t);
+
 /* Whether a line, or a message that is not written as lines, is written in part. */
 bool target_stdout_torn(const struct target_stdout *t);
 

@@ -1,8 +1,9 @@
 /* faults: calls that fail. Preloaded (LD_PRELOAD) into a program, it counts the calls to some functions of libc, and
  * lets those fail that FAULTS names, as in FAULTS=fdatasync:2,ftruncate:1 (the second fdatasync and the first
  * ftruncate), with the errno that such a call is most likely to fail with. `short` is write, which writes half of its
- * bytes; the one after it fails. Each that has failed appends its name to the file FAULTS_FIRED. Writes to stderr are
- * let through, and not counted. Needs glibc, and a program that is linked with it dynamically. */
+ * bytes; the one after it fails. Each that has failed appends its name to the file FAULTS_FIRED, and how often each was
+ * called is in the end in the file FAULTS_CALLS. Writes to stderr are let through, and not counted. Needs glibc, and a
+ * program that is linked with it dynamically. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -56,6 +57,7 @@ extern void *__libc_realloc(void *p, size_t n);
 int __open_2(const char *path, int flags);
 
 static bool begun;
+static pid_t self;
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -68,7 +70,20 @@ __attribute__((constructor)) static void begin(void)
         text += strcspn(text, ",");
         text += *text == ',';
     }
+    self = getpid();
     begun = true;
+}
+
+/* How often each was called. */
+__attribute__((destructor)) static void end(void)
+{
+    char text[64];
+    const char *path = getenv("FAULTS_CALLS");
+    int fd = path && getpid() == self ? (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT, 0600) : -1;
+    for (int i = 0; fd >= 0 && i < FAULTS; i++) {
+        int n = snprintf(text, sizeof text, "%s %lu\n", faults[i].name, (unsigned long)faults[i].calls);
+        syscall(SYS_write, fd, text, (size_t)n);
+    }
 }
 
 /* No function of libc that is counted, nor one that may call such. */

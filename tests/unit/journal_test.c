@@ -110,6 +110,17 @@ static int fake_close(int fd)
 #define flock fake_flock
 #define close fake_close
 #include "link/journal.c"
+
+/* The key of a line, as far as it is read. */
+static bool line_key(const unsigned char *line, size_t n, unsigned char key[JOURNAL_KEY])
+{
+    struct journal_line l;
+    if (!journal_line_read(line, n, &l))
+        return false;
+    memcpy(key, l.key, JOURNAL_KEY);
+    return true;
+}
+
 #undef write
 #undef fdatasync
 #undef fsync
@@ -901,7 +912,7 @@ static void test_line(void)
         unsigned char key[JOURNAL_KEY];
         size_t n = strlen(cases[i].line);
         unsigned char *line = exact_copy(cases[i].line, n);
-        bool keyed = journal_line_key(line, n, key), right = !keyed;
+        bool keyed = line_key(line, n, key), right = !keyed;
         for (size_t at = 0; keyed && at < JOURNAL_KEY; at++)
             right = key[at] == at && (right || !at);
         ok(keyed == cases[i].keyed && (right || !keyed), "%s a key: %s", keyed ? "it has" : "it has not",
@@ -909,7 +920,7 @@ static void test_line(void)
         free(line);
         for (size_t cut = 0; cut < n; cut++) {
             line = exact_copy(cases[i].line, cut);
-            if (journal_line_key(line, cut, key) && !cases[i].keyed)
+            if (line_key(line, cut, key) && !cases[i].keyed)
                 ok(false, "the first %zu bytes of it have a key", cut);
             free(line);
         }
@@ -935,7 +946,7 @@ static void line_of_message(const struct protocol *protocol, const char *text)
         abort();
     while (protocol->view_more(&views, &line) == VIEW_GOES_ON)
         ;
-    ok(journal_line_key(line.data, line.len, read) && memcmp(key, read, sizeof key) == 0,
+    ok(line_key(line.data, line.len, read) && memcmp(key, read, sizeof key) == 0,
        "the key in the line of a message is its own: %.60s", (const char *)line.data + line.len - 60);
     views_free(&views);
     bytes_free(&line);
@@ -969,7 +980,7 @@ static void add_message(struct bytes *out, unsigned number, size_t size)
     size_t begin = out->len;
     digest_hex(key_of(number), digits);
     bool fine = bytes_printf(
-        out, "{\"type\":\"message\",\"protocol\":\"astm\",\"id\":\"%u\",\"key\":\"%s\",\"notes\":[", number, digits);
+        out, "{\"type\":\"message\",\"protocol\":\"hl7\",\"id\":\"%u\",\"key\":\"%s\",\"notes\":[", number, digits);
     size_t n = out->len - begin + 20 < size ? size - (out->len - begin) - 20 : 0;
     fine = fine && bytes_puts(out, "],\"records\":[\"") && bytes_reserve(out, n);
     if (!fine)

@@ -1,0 +1,434 @@
+#include "link/outbox.h"
+
+#include "tap.h"
+
+/* An outbox with made-up links, connections and time. What goes out and what is reported is written down, a line each:
+ *
+ *   CONNECTION> ID
+ *   CONNECTION leaves
+ *   ID sent | failed REASON ATTEMPTS MS */
+enum { LINKS = 2, CONNECTIONS = 4 };
+
+static struct outbox box;
+static struct outbox_config box_config;
+static struct link_config config[LINKS];
+static struct link links[LINKS];
+static struct connection connections[CONNECTIONS];
+static bool busy[CONNECTIONS], refuses, stalled;
+static size_t total;
+static int64_t now;
+static struct bytes seen;
+
+/* ---- what the connections do ---- */
+
+bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t at)
+{
+    const char *id = (const char *)text + strlen("MSH|^~\\&|");
+    (void)at;
+    if (n < 12 || text[n - 1] != '\r' || memchr(text, '\n', n))
+        abort();
+    if (refuses)
+        return false;
+    if (busy[c->number])
+        abort();
+    busy[c->number] = true;
+    bytes_printf(&seen, "%d> %.*s\n", (int)c->number, (int)strcspn(id, "|"), id);
+    return true;
+}
+
+void connection_leave(struct connection *c)
+{
+    c->leaving = true;
+    bytes_printf(&seen, "%d leaves\n", (int)c->number);
+}
+
+/* ---- the stage ---- */
+
+static void on_report(void *context, const struct outbox_report *r)
+{
+    (void)context;
+    bytes_printf(&seen, "%.*s %s%s %d %d\n", (int)r->id.n, (const char *)r->id.p, r->sent ? "sent" : "failed ",
+                 r->sent ? "" : r->reason, (int)r->attempts, (int)r->ms);
+}
+
+static bool is_stalled(void *context)
+{
+    (void)context;
+    return stalled;
+}
+
+static void begin(uint64_t attempts, int64_t timeout_ms, size_t max_held)
+{
+    static const struct outbox_hooks hooks = {NULL, on_report, is_stalled};
+    now = 1000;
+    refuses = stalled = false;
+    box_config = (struct outbox_config){attempts, timeout_ms, max_held};
+    outbox_open(&box, &box_config, &hooks, &total);
+    memset(links, 0, sizeof links);
+    memset(connections, 0, sizeof connections);
+    memset(busy, 0, sizeof busy);
+    for (int i = 0; i < LINKS; i++) {
+        config[i] = link_defaults(&protocol_hl7, ASTM_HOST);
+        config[i].name = i ? "two" : "one";
+        links[i].config = &config[i];
+        links[i].next = i + 1 < LINKS ? &links[i + 1] : NULL;
+    }
+}
+
+/* Lets the outbox do what is due now. A loop that would never rest fails. */
+static void turn(void)
+{
+    for (int i = 0; box.source.deadline(&box.source) <= now; i++) {
+        if (i == 100)
+            abort();
+        box.source.tick(&box.source, now);
+    }
+}
+
+static void up(unsigned number, unsigned link, const char *peer)
+{
+    struct connection *c = &connections[number];
+    *c = (struct connection){.number = number, .link = &links[link]};
+    c->machine.protocol = config[link].protocol;
+    snprintf(c->peer, sizeof c->peer, "%s", peer);
+    busy[number] = false;
+    outbox_up(&box, c);
+    turn();
+}
+
+static void down(unsigned number)
+{
+    outbox_down(&box, &connections[number]);
+    turn();
+}
+
+static void done_with(unsigned number, enum delivery_result result, const char *outcome, bool reconnect)
+{
+    struct delivery d = {.result = result, .outcome = outcome, .code = "", .reconnect = reconnect};
+    busy[number] = false;
+    outbox_done(&box, &connections[number], &d, now);
+    turn();
+}
+
+static void sent(unsigned number)
+{
+    done_with(number, DELIVERY_SENT, "sent", false);
+}
+
+static struct outbox_slice slice(const char *text)
+{
+    return (struct outbox_slice){(const unsigned char *)text, text ? strlen(text) : 0};
+}
+
+static void add(unsigned link, const char *id, const char *peer)
+{
+    char text[80];
+    snprintf(text, sizeof text, "MSH|^~\\&|%s||||||OML|7|P|2.5\nPID|1\r\n", id);
+    struct outbox_message m = {slice(id), slice(peer), slice(text)};
+    outbox_add(&box, &links[link], &m, now);
+    turn();
+}
+
+/* What has happened since it was asked last. */
+static void is_seen(const char *want, const char *name)
+{
+    bytes_append(&seen, "", 1);
+    is_str((const char *)seen.data, want, "%s", name);
+    seen.len = 0;
+}
+
+static void end(const char *name)
+{
+    outbox_close(&box);
+    is_int(box.held, 0, "%s: nothing is held at the end", name);
+    is_int(total, 0, "%s: nor counted", name);
+    bytes_free(&seen);
+}
+
+/* ---- the tests ---- */
+
+static void test_order(void)
+{
+    begin(5, 60000, 1 << 20);
+    up(0, 0, "10.0.0.5:1");
+    add(0, "a", NULL);
+    add(0, "b", NULL);
+    is_seen("0> a\n", "one at a time");
+    now += 7;
+    sent(0);
+    is_seen("a sent 1 7\n0> b\n", "the next one after it");
+    sent(0);
+    is_seen("b sent 1 7\n", "and its report");
+    down(0);
+    ok(box.links == NULL, "a link without connections and messages is forgotten");
+    end("order");
+}
+
+static void test_again(void)
+{
+    static const int64_t waits[] = {1000, 2000, 4000, 8000, 16000, 30000, 30000};
+    begin(9, 600000, 1 << 20);
+    up(0, 0, "10.0.0.5:1");
+    add(0, "a", NULL);
+    add(0, "b", NULL);
+    seen.len = 0;
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        done_with(0, DELIVERY_LATER, "error", false);
+        is_int(box.source.deadline(&box.source), now + waits[i], "wait %zu doubles, up to 30 s", i + 1);
+        now += waits[i] - 1;
+        turn();
+        is_seen("", "nothing goes before it");
+        now++;
+        turn();
+        is_seen("0> a\n", "then it is tried again, before what comes after it");
+    }
+    done_with(0, DELIVERY_YIELDED, "yielded", false);
+    is_seen("0> a\n", "what yields is sent again at once");
+    done_with(0, DELIVERY_LATER, "error", false);
+    now += 30000;
+    turn();
+    is_seen("0> a\n", "and that was no attempt");
+    done_with(0, DELIVERY_LATER, "error", false);
+    is_seen("a failed error 9 121000\n0> b\n", "the last attempt is the last");
+    done_with(0, DELIVERY_NEVER, "rejected", false);
+    is_seen("b failed rejected 1 121000\n", "never is never");
+    end("again");
+}
+
+static void test_time(void)
+{
+    begin(9, 3500, 1 << 20);
+    add(0, "a", NULL);
+    now += 500;
+    add(0, "b", NULL);
+    is_seen("", "nobody is there");
+    now += 2999;
+    turn();
+    is_seen("", "not yet");
+    now++;
+    turn();
+    is_seen("a failed no-connection 0 3500\n", "a message waits for so long");
+    up(0, 0, "10.0.0.5:1");
+    add(0, "c", NULL);
+    is_seen("0> b\n", "the next one is in time");
+    now += 400;
+    done_with(0, DELIVERY_LATER, "error", false);
+    is_seen("b failed error 1 3400\n0> c\n", "what would be tried again too late is given up");
+    now += 10000;
+    turn();
+    is_seen("", "what is being sent is waited for");
+    add(0, "d", NULL);
+    now += 3500;
+    turn();
+    is_seen("d failed timeout 0 3500\n", "who waits behind it is not");
+    sent(0);
+    is_seen("c sent 1 13900\n", "and it was in time all the same");
+    box_config.timeout_ms = 0;
+    add(0, "now", NULL);
+    add(0, "never", NULL);
+    is_seen("0> now\nnever failed timeout 0 0\n", "no time at all: now or never");
+    end("time");
+}
+
+static void test_who(void)
+{
+    begin(5, 60000, 1 << 20);
+    up(0, 0, "10.0.0.5:1");
+    up(1, 0, "10.0.0.5:2");
+    add(0, "new", NULL);
+    is_seen("1> new\n", "the newest connection");
+    add(0, "old", "10.0.0.5:1");
+    add(0, "next", "10.0.0.5");
+    is_seen("0> old\n", "the one that peer names, beside it; an address alone is its newest");
+    sent(1);
+    is_seen("new sent 1 0\n1> next\n", "which comes free");
+    up(2, 0, "[2001:db8::1]:7");
+    add(0, "who", NULL);
+    is_seen("who failed ambiguous 0 0\n", "two addresses");
+    add(0, "six", "2001:db8::1");
+    is_seen("2> six\n", "an address of IPv6 without brackets");
+    sent(2);
+    connections[2].closing = true;
+    add(0, "one", NULL);
+    sent(1);
+    is_seen("six sent 1 0\nnext sent 1 0\n1> one\n", "a connection that is being closed does not count");
+    add(1, "other", NULL);
+    up(3, 1, "unix");
+    is_seen("3> other\n", "another link has its own");
+    end("who");
+}
+
+static void test_lost(void)
+{
+    begin(5, 60000, 1 << 20);
+    up(0, 0, "10.0.0.5:1");
+    add(0, "a", NULL);
+    done_with(0, DELIVERY_LATER, "no-answer", true);
+    is_seen("0> a\n0 leaves\n", "a late answer cannot be mistaken");
+    now += 5000;
+    turn();
+    is_seen("", "nothing goes out on a connection that leaves");
+    down(0);
+    up(1, 0, "10.0.0.5:2");
+    is_seen("1> a\n", "the next connection has it");
+    connections[1].source.gone = true;
+    done_with(1, DELIVERY_LATER, "connection-lost", false);
+    down(1);
+    now += 2000;
+    up(2, 0, "10.0.0.5:3");
+    is_seen("2> a\n", "and the one after that");
+    sent(2);
+    is_seen("a sent 3 7000\n", "the attempts are counted");
+    refuses = true;
+    add(0, "b", NULL);
+    is_seen("", "a connection that takes nothing");
+    refuses = false;
+    now += 1000;
+    turn();
+    is_seen("2> b\n", "is asked again after a second");
+    end("lost");
+}
+
+static void test_bounds(void)
+{
+    char id[16], want[40];
+    begin(5, 60000, 1 << 20);
+    for (int i = 1; i <= OUTBOX_QUEUE + 1; i++) {
+        snprintf(id, sizeof id, "%d", i);
+        add(0, id, NULL);
+    }
+    snprintf(want, sizeof want, "%d failed queue-full 0 0\n", OUTBOX_QUEUE + 1);
+    is_seen(want, "one message too many");
+    ok(!outbox_full(&box, links), "nobody takes them, and others could: it is no use to wait");
+    add(1, "x", NULL);
+    is_seen("", "another link has room");
+    links[1].gone = true;
+    turn();
+    is_seen("x failed link-gone 0 0\n", "what waits for a link that is gone fails");
+    up(0, 0, "10.0.0.5:1");
+    ok(outbox_full(&box, links), "with a connection it is");
+    end("bounds");
+
+    begin(5, 60000, 2000);
+    up(0, 0, "10.0.0.5:1");
+    links[1].gone = true;
+    for (int i = 0; !outbox_full(&box, links) && i < 100; i++)
+        add(0, "m", NULL);
+    ok(box.held >= 2000 && total == box.held, "memory is bounded: the only link is waited for");
+    seen.len = 0;
+    add(0, "more", NULL);
+    is_seen("more failed queue-full 0 0\n", "who does not wait fails");
+    sent(0);
+    ok(!outbox_full(&box, links), "then there is room again");
+    seen.len = 0;
+    static char big[4000];
+    memset(big, 'x', sizeof big - 1);
+    memcpy(big, "MSH|^~\\&|||||||ADT|7|", strlen("MSH|^~\\&|||||||ADT|7|"));
+    struct outbox_message m = {slice("big"), {NULL, 0}, slice(big)};
+    outbox_add(&box, &links[0], &m, now);
+    is_seen("big failed no-memory the message is too long 0 0\n", "one that never fits");
+    end("memory");
+}
+
+static void test_stalled(void)
+{
+    begin(5, 60000, 1 << 20);
+    up(0, 0, "10.0.0.5:1");
+    stalled = true;
+    add(0, "a", NULL);
+    is_seen("", "nothing is begun while reports are not read");
+    stalled = false;
+    turn();
+    is_seen("0> a\n", "then it is");
+    end("stalled");
+}
+
+static void test_detected(void)
+{
+    begin(5, 60000, 1 << 20);
+    config[0].protocol = &protocol_auto;
+    up(0, 0, "10.0.0.5:1");
+    add(0, "a", NULL);
+    is_seen("", "a connection that has said nothing yet");
+    connections[0].machine.protocol = &protocol_hl7;
+    turn();
+    is_seen("0> a\n", "it speaks HL7");
+    connections[0].machine.protocol = &protocol_astm;
+    add(0, "b", NULL);
+    sent(0);
+    is_seen("a sent 1 0\nb failed bad-text this connection speaks astm: it does not begin with an H record 0 0\n",
+            "another one does not");
+    end("detected");
+}
+
+static void test_reply(void)
+{
+    static const unsigned char text[] = "MSH|^~\\&|reply||||||RSP|7|P|2.5\nPID|1\n", bad[] = "PID|1\n";
+    begin(2, 60000, 1 << 20);
+    up(0, 0, "10.0.0.5:1");
+    up(1, 0, "10.0.0.5:2");
+    add(0, "a", "10.0.0.5:1");
+    add(0, "b", "10.0.0.5:1");
+    outbox_reply(&box, &connections[0], text, sizeof text - 1, now);
+    outbox_reply(&box, &connections[0], bad, sizeof bad - 1, now);
+    turn();
+    is_seen("0> a\n", "a reply waits for what is being sent");
+    sent(0);
+    is_seen("a sent 1 0\n0> reply\n", "and goes before the queue");
+    done_with(0, DELIVERY_LATER, "error", false);
+    is_seen("", "it is tried again");
+    now += 1000;
+    turn();
+    sent(0);
+    is_seen("0> reply\n0> b\n", "and not reported");
+    outbox_reply(&box, &connections[0], text, sizeof text - 1, now);
+    connections[0].source.gone = true;
+    done_with(0, DELIVERY_LATER, "connection-lost", false);
+    down(0);
+    now += 5000;
+    turn();
+    is_seen("", "it goes to no other connection");
+    end("reply");
+}
+
+static void test_stop(void)
+{
+    begin(5, 60000, 1 << 20);
+    up(0, 0, "10.0.0.5:1");
+    up(1, 1, "10.0.0.6:1");
+    add(0, "a", NULL);
+    add(0, "b", NULL);
+    add(1, "c", NULL);
+    seen.len = 0;
+    outbox_stop(&box, now + 10000, now);
+    turn();
+    is_seen("b failed stopping 0 0\n", "what waits is reported");
+    add(0, "d", NULL);
+    is_seen("d failed stopping 0 0\n", "and what comes");
+    now += 9000;
+    sent(0);
+    is_seen("a sent 1 9000\n", "what is being sent may be sent");
+    now += 1000;
+    turn();
+    is_seen("c failed stopping 0 10000\n", "until the time is up");
+    done_with(1, DELIVERY_SENT, "sent", false);
+    is_seen("", "then nobody wants to know");
+    end("stop");
+}
+
+int main(void)
+{
+    if (!freopen("/dev/null", "w", stderr)) /* the log tells of every message that is not delivered */
+        abort();
+    test_order();
+    test_again();
+    test_time();
+    test_who();
+    test_lost();
+    test_bounds();
+    test_stalled();
+    test_detected();
+    test_reply();
+    test_stop();
+    return done();
+}
