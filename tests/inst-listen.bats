@@ -528,7 +528,7 @@ interrupted() {
     for names in 3 4; do # it would be written to, and closed
         run timeout 20 inherit 2 inst-listen -R "$names"
         [ "$status" = 64 ]
-        [[ $output = *'--ready-fd: '$names' is a socket'* ]]
+        [[ $output = *"--ready-fd: $names is a socket"* ]]
     done
 }
 
