@@ -122,8 +122,8 @@ check-pure: $(LIB)  ## machines and parsers name no I/O, clock or allocation; ev
 check-san:  ## every test, with the address and undefined behaviour sanitizers
 	@$(MAKE) check SANITIZE=address,undefined BUILD=build/san$(addprefix -,$(VARIANT))
 
-check-faults: all $(FAULTS)  ## calls that fail, one at a time, under a listener: nothing acknowledged is lost
-	$(run_tests) faults
+check-slow: all $(PEERS) $(FAULTS)  ## real stores that are stopped and killed, and calls that fail, under listeners
+	$(run_tests) slow
 
 check-crash: all  ## kill a listener with a journal RUNS=1000 times under load: nothing acknowledged is lost
 	@RUNS=$(or $(RUNS),1000) SEED=$(SEED) tests/crash/run $(BUILD)
@@ -176,7 +176,7 @@ help:  ## this list
 	@awk -F ': *[^#]*  ## ' '/^[a-z-]+:.*  ## / && !(" $(if $(FUZZERS),,fuzz) " ~ " " $$1 " ") \
 	    { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all demo bench check check-unit check-soak check-faults check-crash check-pure check-san install uninstall dist \
+.PHONY: all demo bench check check-unit check-soak check-slow check-crash check-pure check-san install uninstall dist \
     clean help FORCE
 FORCE:
 

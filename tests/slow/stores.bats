@@ -1,7 +1,7 @@
 # The recipes of instlink(7) in STORES, as a user copies them from the rendered page, against real stores: whatever is
 # stopped or killed under load, what was acknowledged is in the store once, and equal to what the decoders print.
 # shellcheck disable=SC2016 # what looks like an expansion is text
-load helper
+load ../helper
 
 setup() {
     DIR=$BATS_TEST_TMPDIR
