@@ -240,7 +240,9 @@ bool log_fault_ends(struct log_fault *f)
 
 const char *log_fault_times(uint64_t n, char out[64])
 {
-    snprintf(out, 64, n > 1 ? "; %llu times in the last minute" : "", (unsigned long long)n);
+    out[0] = '\0';
+    if (n > 1)
+        snprintf(out, 64, "; %llu times in the last minute", (unsigned long long)n);
     return out;
 }
 
