@@ -269,7 +269,9 @@ static bool write_out(struct connection *c, int64_t now)
         }
         protocol_of(c)->sent(&c->machine, (size_t)sent, now);
         c->link->counters.bytes_sent += (size_t)sent;
-        c->active = c->sent = now;
+        c->active = now;
+        if (!c->closing)
+            c->sent = now;
         went = true;
         p = protocol_of(c)->out(&c->machine, &n);
     }
@@ -469,7 +471,8 @@ static bool claim_slot(struct hub *hub, struct connection *c)
 
 struct connection *connection_open(struct hub *hub, struct port *port, int fd, const char *peer, int64_t now)
 {
-    struct connection *c = calloc(1, sizeof *c);
+    size_t peer_n = strlen(peer);
+    struct connection *c = calloc(1, sizeof *c + peer_n + 1);
     if (!c || !claim_slot(hub, c)) {
         log_line(LOG_ERROR, "%s: memory is exhausted: a connection is closed", port->link->config->name);
         free(c);
@@ -483,7 +486,7 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
     c->link = port->link;
     c->line = port->endpoint.kind == ENDPOINT_SERIAL;
     c->active = now;
-    snprintf(c->peer, sizeof c->peer, "%s", peer);
+    memcpy(c->peer, peer, peer_n + 1);
     bool wire = c->link->config->wire || log_wants(LOG_WIRE);
     struct machine_owner owner = {wire ? &wire_observer : &observer, c, &hub->spares};
     machine_init(&c->machine, c->link->config, &owner, hub->seed++);

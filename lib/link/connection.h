@@ -11,20 +11,22 @@ struct connection {
     struct link *link;
     uint64_t number; /* slot in the low 32 bits, generation above */
     struct machine machine;
-    struct bytes in;    /* read and not yet taken by the machine */
-    size_t held;        /* as counted in the hub */
+    struct bytes in; /* read and not yet taken by the machine */
+    size_t held;     /* as counted in the hub */
+    int64_t active;  /* when the last byte came or went */
+    union {
+        int64_t sent;     /* when the last one went; 0: none yet */
+        int64_t close_by; /* closing: when patience ends */
+    };
     unsigned debts;     /* messages of this link and peer that are owed on other connections */
-    int64_t active;     /* when the last byte came or went */
-    int64_t sent;       /* when the last one went; 0: none yet */
-    int64_t close_by;   /* closing: when patience ends */
+    int error;          /* why it is lost; 0: not known */
+    bool lost;          /* nothing can be sent any more */
     bool heard;         /* a byte has come */
     bool eof, eof_told; /* the peer has sent its last byte; the machine knows */
-    bool lost;          /* nothing can be sent any more */
-    int error;          /* why; 0: not known */
     bool leaving;       /* it is to be closed */
     bool line;          /* it is no socket */
     bool closing, shut; /* by our own choice; the write side is shut */
-    char peer[64];
+    char peer[];        /* as it is shown */
 };
 
 /* A new connection on a connected socket or an open line, which it owns from now on. peer is copied. NULL when memory

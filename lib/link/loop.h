@@ -15,6 +15,7 @@ struct loop;
 /* Something the loop looks after; embedded in what it belongs to. */
 struct loop_source {
     int fd; /* -1: none, deadlines only */
+    bool gone;
     /* POLLIN, POLLOUT, or 0 to be told of errors alone; LOOP_IGNORE: the descriptor is not looked at. */
     short (*interest)(struct loop_source *source);
     void (*ready)(struct loop_source *source, short revents, int64_t now);
@@ -23,7 +24,6 @@ struct loop_source {
     void (*tick)(struct loop_source *source, int64_t now);
     void (*removed)(struct loop_source *source); /* the loop has let go of it: it may be freed */
     struct loop_source *next;
-    bool gone;
     size_t slot; /* in the loop's poll set of this turn */
 };
 

@@ -13,7 +13,10 @@ static struct outbox box;
 static struct outbox_config box_config;
 static struct link_config config[LINKS];
 static struct link links[LINKS];
-static struct connection connections[CONNECTIONS];
+static union {
+    struct connection c;
+    char room[sizeof(struct connection) + 64]; /* for its peer */
+} connections[CONNECTIONS];
 static bool busy[CONNECTIONS], refuses, stalled;
 static size_t total;
 static int64_t now;
@@ -87,10 +90,10 @@ static void turn(void)
 
 static void up(unsigned number, unsigned link, const char *peer)
 {
-    struct connection *c = &connections[number];
+    struct connection *c = &connections[number].c;
     *c = (struct connection){.number = number, .link = &links[link]};
     c->machine.protocol = config[link].protocol;
-    snprintf(c->peer, sizeof c->peer, "%s", peer);
+    snprintf(c->peer, 64, "%s", peer);
     busy[number] = false;
     outbox_up(&box, c);
     turn();
@@ -98,7 +101,7 @@ static void up(unsigned number, unsigned link, const char *peer)
 
 static void down(unsigned number)
 {
-    outbox_down(&box, &connections[number]);
+    outbox_down(&box, &connections[number].c);
     turn();
 }
 
@@ -106,7 +109,7 @@ static void done_with(unsigned number, enum delivery_result result, const char *
 {
     struct delivery d = {.result = result, .outcome = outcome, .code = "", .reconnect = reconnect};
     busy[number] = false;
-    outbox_done(&box, &connections[number], &d, now);
+    outbox_done(&box, &connections[number].c, &d, now);
     turn();
 }
 
@@ -248,7 +251,7 @@ static void test_who(void)
     add(0, "six", "2001:db8::1");
     is_seen("2> six\n", "an address of IPv6 without brackets");
     sent(2);
-    connections[2].closing = true;
+    connections[2].c.closing = true;
     add(0, "one", NULL);
     sent(1);
     is_seen("six sent 1 0\nnext sent 1 0\n1> one\n", "a connection that is being closed does not count");
@@ -271,7 +274,7 @@ static void test_lost(void)
     down(0);
     up(1, 0, "10.0.0.5:2");
     is_seen("1> a\n", "the next connection has it");
-    connections[1].source.gone = true;
+    connections[1].c.source.gone = true;
     done_with(1, DELIVERY_LATER, "connection-lost", false);
     down(1);
     now += 2000;
@@ -350,10 +353,10 @@ static void test_detected(void)
     up(0, 0, "10.0.0.5:1");
     add(0, "a", NULL);
     is_seen("", "a connection that has said nothing yet");
-    connections[0].machine.protocol = &protocol_hl7;
+    connections[0].c.machine.protocol = &protocol_hl7;
     turn();
     is_seen("0> a\n", "it speaks HL7");
-    connections[0].machine.protocol = &protocol_astm;
+    connections[0].c.machine.protocol = &protocol_astm;
     add(0, "b", NULL);
     sent(0);
     is_seen("a sent 1 0\nb failed bad-text this connection speaks astm: it does not begin with an H record 0 0\n",
@@ -369,8 +372,8 @@ static void test_reply(void)
     up(1, 0, "10.0.0.5:2");
     add(0, "a", "10.0.0.5:1");
     add(0, "b", "10.0.0.5:1");
-    outbox_reply(&box, &connections[0], text, sizeof text - 1, now);
-    outbox_reply(&box, &connections[0], bad, sizeof bad - 1, now);
+    outbox_reply(&box, &connections[0].c, text, sizeof text - 1, now);
+    outbox_reply(&box, &connections[0].c, bad, sizeof bad - 1, now);
     turn();
     is_seen("0> a\n", "a reply waits for what is being sent");
     sent(0);
@@ -381,8 +384,8 @@ static void test_reply(void)
     turn();
     sent(0);
     is_seen("0> reply\n0> b\n", "and not reported");
-    outbox_reply(&box, &connections[0], text, sizeof text - 1, now);
-    connections[0].source.gone = true;
+    outbox_reply(&box, &connections[0].c, text, sizeof text - 1, now);
+    connections[0].c.source.gone = true;
     done_with(0, DELIVERY_LATER, "connection-lost", false);
     down(0);
     now += 5000;
