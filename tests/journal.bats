@@ -712,3 +712,34 @@ file_limit() {
     stop_listener
     diff <(ids "$DIR/out") <(ids)
 }
+
+@test "messages that come together, in one block or in one write, are each in the file before they are answered" {
+    local id big all=''
+    PROGRAM=hl7-listen J=$DIR/journal
+    big=$(head -c 40000 /dev/zero | tr '\0' x)
+    listen
+    dial
+    {
+        printf '\x0b'
+        for id in a1 a2 a3; do
+            printf 'MSH|^~\\&|wire|LAB|||20260301||ORU^R01|%s|P|2.5.1\rOBX|1|ST|TXT||%s\r' $id "${big:0:${#id}}"
+        done
+        printf '\x1c\r'
+        for id in b1 b2 b3 b4; do
+            printf '\x0bMSH|^~\\&|wire|LAB|||20260301||ORU^R01|%s|P|2.5.1\rOBX|1|ST|TXT||%s\r\x1c\r' $id \
+                "$([ $id != b3 ] || echo "$big")"
+        done
+    } >"$DIR/blocks"
+    cat "$DIR/blocks" >&"$WIRE"
+    for id in a1 a2 a3 b1 b2 b3 b4; do
+        IFS= read -r -d "$FS" -t 20 -u "$WIRE" BLOCK
+        hear $'\r'
+        [[ $BLOCK = *$'\r'"MSA|AA|$id"* ]]
+        ids >"$DIR/ids" # as of now, whatever comes later
+        grep -qx $id "$DIR/ids"
+        all="$all $id"
+    done
+    kill_listener
+    # shellcheck disable=SC2086
+    holds $all
+}

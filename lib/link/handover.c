@@ -110,12 +110,14 @@ static bool keep(struct handover *h, struct job *job, const struct message *m, c
 {
     const char *texts[] = {e->id, e->peer, e->received};
     size_t at[3], n = 3;
-    if (!bytes_append(&job->copy, m->text, m->len) || !bytes_append(&job->copy, m->notes, m->notes_len))
-        return false;
-    for (size_t i = 0; i < n; i++) {
+    bool fine = bytes_append(&job->copy, m->text, m->len) && bytes_append(&job->copy, m->notes, m->notes_len);
+    for (size_t i = 0; i < n && fine; i++) {
         at[i] = job->copy.len;
-        if (!bytes_append(&job->copy, texts[i], strlen(texts[i]) + 1))
-            return false;
+        fine = bytes_append(&job->copy, texts[i], strlen(texts[i]) + 1);
+    }
+    if (!fine) {
+        bytes_free(&job->copy); /* it was not counted */
+        return false;
     }
     const char *base = (const char *)job->copy.data;
     job->message = *m;
@@ -436,6 +438,10 @@ static bool create_job(struct handover *h, const struct handover_party *party, u
     }
     if (!takes_in_place(h, job, m, envelope)) {
         if ((!party->owed && m->len > h->room) || !keep(h, job, m, envelope)) {
+            if (job->reply.cap) { /* it is still to come with the verdict on a later try */
+                h->held -= job->reply.cap;
+                ledger_keep_reply(&h->ledger, entry, &job->reply);
+            }
             release(h, job);
             return false;
         }

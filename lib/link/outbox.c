@@ -464,7 +464,7 @@ static void pump(struct outbox *o, struct outbox_link *l, int64_t now)
 {
     l->changed = l->held_back = false;
     l->due = INT64_MAX;
-    l->buried |= l->link->gone;
+    l->buried = l->buried || l->link->gone; /* a link that was gone may be there no more */
     if (o->stopping || l->buried)
         expire(o, l, o->stopping ? "stopping" : "link-gone", now);
     size_t n = survey(l, now);

@@ -20,9 +20,9 @@ static struct target_journal *of(const struct target *t)
 static int64_t deadline(struct loop_source *source)
 {
     const struct target_journal *t = of((struct target *)source);
-    if (t->since_us)
-        return 0;
-    return t->stream.again ? t->stream.again : INT64_MAX;
+    if (!t->base.first)
+        return INT64_MAX;
+    return t->base.first == t->stream.unrendered ? t->stream.again : 0; /* `again` is 0 where there is memory */
 }
 
 static void tick(struct loop_source *source, int64_t now)
@@ -42,11 +42,11 @@ static void serve_first(struct target_journal *t, enum verdict verdict, int64_t 
     handover_served(t->base.handover, &t->base, job, verdict, NULL, now);
 }
 
-/* Serves the jobs that are rendered whole. */
+/* Serves the jobs that are rendered whole now. A verdict may bring the next message of its connection, which is none of
+ * them. */
 static void serve(struct target_journal *t, enum verdict verdict, int64_t now)
 {
-    const struct job *stop = t->stream.unrendered;
-    while (t->base.first != stop)
+    for (size_t n = t->stream.rendered; n; n--)
         serve_first(t, verdict, now);
 }
 
@@ -78,7 +78,8 @@ static void tell_mended(const struct journal *j)
 static bool window(const struct ledger *ledger, struct bytes *keys)
 {
     for (uint32_t i = ledger->oldest; i != LEDGER_NONE; i = ledger->entries[i].newer)
-        if (ledger->entries[i].accepted && !bytes_append(keys, ledger->entries[i].key, JOURNAL_KEY))
+        if (ledger->entries[i].accepted && !ledger->entries[i].query &&
+            !bytes_append(keys, ledger->entries[i].key, JOURNAL_KEY))
             return false;
     return true;
 }

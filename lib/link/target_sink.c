@@ -431,7 +431,7 @@ static short feeder_interest(struct loop_source *source)
 {
     const struct target_sink *t = of_feeder(source);
     size_t n;
-    return stream_rest(&t->stream, &n) || stream_waits(&t->stream) ? POLLOUT : 0;
+    return t->state == SINK_UP && (stream_rest(&t->stream, &n) || stream_waits(&t->stream)) ? POLLOUT : 0;
 }
 
 static void feeder_ready(struct loop_source *source, short revents, int64_t now)
