@@ -559,10 +559,11 @@ static void listen_and_print(struct listener *l)
 {
     static struct hub hub;
     static struct handover handover;
+    const bool sends = l->reads || l->exec || l->sink; /* else no connection costs anything for what is never sent */
     const struct hub_hooks hooks = {.context = l,
-                                    .up = on_up,
-                                    .down = on_down,
-                                    .done = on_done,
+                                    .up = sends ? on_up : NULL,
+                                    .down = sends ? on_down : NULL,
+                                    .done = sends ? on_done : NULL,
                                     .reply = on_reply,
                                     .stopping = on_stopping,
                                     .reload = l->links.file || l->journal ? on_reload : NULL,
