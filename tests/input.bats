@@ -439,7 +439,8 @@ END
     numbered hl7 1 1000 >"$DIR/orders"
     INPUT=$DIR/orders start_listener hl7-listen -q -i 127.0.0.1:0
     instsim hl7 -q -c 1000 --profile hematology "127.0.0.1:$PORT" >"$DIR/received"
-    start_other rest hl7-listen -q "dial:127.0.0.1:$PORT" # what was not sent when the instrument left
+    start_other rest hl7-listen "dial:127.0.0.1:$PORT" # what was not sent when the instrument left
+    await 1 connected "$DIR/rest.err"
     await 1000 '"status":"sent"'
     stop_other
     cat "$DIR/received" "$DIR/rest" >"$DIR/all"

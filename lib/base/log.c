@@ -61,9 +61,9 @@ static void print_text(const char *link, const char *peer, const char *text)
 {
     char line[LOG_LINE]; /* the LF takes the place of the NUL */
     bool both = link && peer && !strstr(link, peer);
-    snprintf(line, sizeof line, "%.64s: %s%s%s%s%s", log_state.program, link ? link : "", link ? ": " : "",
-             both ? peer : "", both ? ": " : "", text);
-    size_t n = strlen(line);
+    int all = snprintf(line, sizeof line, "%.64s: %s%s%s%s%s", log_state.program, link ? link : "", link ? ": " : "",
+                       both ? peer : "", both ? ": " : "", text);
+    size_t n = all < LOG_LINE ? (size_t)all : LOG_LINE - 1;
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7F)
             line[i] = '?';
@@ -183,34 +183,34 @@ static void print_log(enum log_level level, const char *text)
 
 /* ---- both ---- */
 
-void log_line(enum log_level level, const char *format, ...)
+void log_event_v(enum log_level level, const struct log_event *event, const char *format, va_list args)
 {
     char text[LOG_LINE];
     if (!log_wants(level))
         return;
+    vsnprintf(text, sizeof text, format, args);
+    if (!log_state.json)
+        print_text(event ? event->link : NULL, event ? event->peer : NULL, text);
+    else if (event)
+        print_event(event, text);
+    else
+        print_log(level, text);
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    log_event_v(level, NULL, format, args);
     va_end(args);
-    if (log_state.json)
-        print_log(level, text);
-    else
-        print_text(NULL, NULL, text);
 }
 
 void log_event(enum log_level level, const struct log_event *event, const char *format, ...)
 {
-    char text[LOG_LINE];
-    if (!log_wants(level))
-        return;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    log_event_v(level, event, format, args);
     va_end(args);
-    if (log_state.json)
-        print_event(event, text);
-    else
-        print_text(event->link, event->peer, text);
 }
 
 /* ---- faults that last ---- */

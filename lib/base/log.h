@@ -4,6 +4,7 @@
 #ifndef INSTLINK_LOG_H
 #define INSTLINK_LOG_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,6 +40,10 @@ struct log_event {
  * called after it; as JSON {"type":"link","event":…,"time":…,"link":…,"peer":…,"reason":…,NUMBERS,"text":…}. */
 void log_event(enum log_level level, const struct log_event *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same for whoever has its arguments as a list; event NULL: as log_line. */
+void log_event_v(enum log_level level, const struct log_event *event, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* A fault that lasts: told when it begins and when it ends, in between once a minute with how often it happened.
  * Zero-initialised is valid. Private. */

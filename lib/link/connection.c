@@ -46,14 +46,10 @@ static void tell(const struct connection *c, enum log_level level, const char *e
 
 static void tell(const struct connection *c, enum log_level level, const char *event, const char *format, ...)
 {
-    char text[LOG_LINE];
-    if (!log_wants(level))
-        return;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    log_event_v(level, &(struct log_event){.event = event, .link = name_of(c), .peer = c->peer}, format, args);
     va_end(args);
-    log_event(level, &(struct log_event){.event = event, .link = name_of(c), .peer = c->peer}, "%s", text);
 }
 
 static void on_notice(void *context, const struct machine_notice *notice)

@@ -623,15 +623,17 @@ void handover_freeze(struct handover *h, int64_t now)
     h->frozen = true;
     refuse_all(h, now);
     for (unsigned i = 0; i < TARGETS; i++)
-        if (h->targets[i])
+        if (h->targets[i] && h->targets[i]->kind->stop)
             h->targets[i]->kind->stop(h->targets[i], now);
 }
 
 bool handover_idle(const struct handover *h)
 {
-    for (unsigned i = 0; i < TARGETS; i++)
-        if (h->targets[i] && (h->targets[i]->first || !h->targets[i]->kind->idle(h->targets[i])))
+    for (unsigned i = 0; i < TARGETS; i++) {
+        const struct target *t = h->targets[i];
+        if (t && (t->first || (t->kind->idle && !t->kind->idle(t))))
             return false;
+    }
     return !h->again;
 }
 

@@ -138,7 +138,7 @@ static void deliver_io(struct loop *loop, int64_t now)
 static void deliver_deadlines(struct loop *loop, int64_t now)
 {
     for (struct loop_source *s = loop->sources; s; s = s->next)
-        if (!s->gone && s->deadline && s->deadline(s) <= now)
+        if (!s->gone && s->deadline && s->tick && s->deadline(s) <= now)
             s->tick(s, now);
 }
 

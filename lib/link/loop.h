@@ -21,8 +21,8 @@ struct loop_source {
     void (*ready)(struct loop_source *source, short revents, int64_t now);
     /* When tick is due, ms; INT64_MAX never. NULL: never. */
     int64_t (*deadline)(struct loop_source *source);
-    void (*tick)(struct loop_source *source, int64_t now);
-    void (*removed)(struct loop_source *source); /* the loop has let go of it: it may be freed */
+    void (*tick)(struct loop_source *source, int64_t now); /* NULL: the end of the turn sees to it */
+    void (*removed)(struct loop_source *source);           /* the loop has let go of it: it may be freed */
     struct loop_source *next;
     size_t slot; /* in the loop's poll set of this turn */
 };

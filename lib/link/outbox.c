@@ -494,7 +494,7 @@ static bool has_learned(const struct outbox_link *l)
 
 static bool is_due(const struct outbox_link *l, bool stalled)
 {
-    return l->changed || (l->held_back && !stalled) || (l->link->gone && !l->buried) || has_learned(l);
+    return l->changed || (l->held_back && !stalled) || (!l->buried && l->link->gone) || has_learned(l);
 }
 
 static int64_t deadline(struct loop_source *source)

@@ -33,9 +33,10 @@ static bool enough(const struct stream *s)
     return s->most && s->rendered >= s->most;
 }
 
-bool stream_in_place(struct stream *s, const struct handover_party *party, const struct message *m,
+bool stream_in_place(struct stream *s, struct target *target, struct job *job, const struct message *m,
                      const struct envelope *e)
 {
+    const struct handover_party *party = &job->party;
     if (s->unrendered || m->len > IN_PLACE || full(s) || enough(s))
         return false;
     size_t before = s->piece.len;
@@ -46,6 +47,8 @@ bool stream_in_place(struct stream *s, const struct handover_party *party, const
             progress = more(s, party->protocol);
         while (progress == VIEW_GOES_ON);
     if (progress == VIEW_DONE) {
+        target_append(target, job);
+        job->end = s->produced;
         s->rendered++;
         return true;
     }

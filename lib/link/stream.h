@@ -18,8 +18,9 @@ struct stream {
     size_t most, rendered;    /* jobs in the queue that may be rendered (0: any number), and how many are */
 };
 
-/* Renders a short message at once, where nothing waits before it. False: it has to wait as a copy. */
-bool stream_in_place(struct stream *s, const struct handover_party *party, const struct message *message,
+/* Renders a short message at once, where nothing waits before it, and appends its job to the target's queue. False: it
+ * has to wait as a copy. */
+bool stream_in_place(struct stream *s, struct target *target, struct job *job, const struct message *message,
                      const struct envelope *envelope);
 
 /* A job that was appended to the target's queue is to be rendered. */

@@ -53,11 +53,11 @@ struct target_kind {
     void (*pump)(struct target *t, int64_t now);
     /* A job is taken out of the queue undecided. */
     void (*forget)(struct target *t, struct job *job);
-    /* Nothing more is begun, what is at work is ended. Called once; the queue is empty then. */
+    /* Nothing more is begun, what is at work is ended. Called once; the queue is empty then. NULL: nothing is. */
     void (*stop)(struct target *t, int64_t now);
     /* After stop: whether nothing is at work any more, which has to come of itself. NULL: always. */
     bool (*over)(const struct target *t);
-    /* Whether nothing is at work that is not in the queue. */
+    /* Whether nothing is at work that is not in the queue. NULL: nothing ever is. */
     bool (*idle)(const struct target *t);
     /* Bytes that it holds beside those of its jobs. */
     size_t (*held)(const struct target *t);

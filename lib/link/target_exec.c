@@ -25,13 +25,11 @@ static void tell(const struct job *job, const char *format, ...) __attribute__((
 
 static void tell(const struct job *job, const char *format, ...)
 {
-    char text[LOG_LINE];
     const struct log_event event = {"command", job->envelope.link, job->envelope.peer, NULL, {{0}}};
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    log_event_v(LOG_ERROR, &event, format, args);
     va_end(args);
-    log_event(LOG_ERROR, &event, "%s", text);
 }
 
 /* ---- a command's pipes ---- */
@@ -140,13 +138,6 @@ static int64_t deadline(struct loop_source *source)
     return r->child.kill_at ? child_deadline(&r->child) : r->due;
 }
 
-/* What is due is done at the end of the turn. */
-static void tick(struct loop_source *source, int64_t now)
-{
-    (void)source;
-    (void)now;
-}
-
 /* ---- a command's life ---- */
 
 /* The job is decided, and leaves the queue. */
@@ -245,8 +236,7 @@ static void prepare(struct exec_run *r, struct target_exec *t)
     if (r->exec)
         return;
     r->exec = t;
-    r->in =
-        (struct loop_source){.fd = -1, .interest = interest_in, .ready = ready_in, .deadline = deadline, .tick = tick};
+    r->in = (struct loop_source){.fd = -1, .interest = interest_in, .ready = ready_in, .deadline = deadline};
     r->out = (struct loop_source){.fd = -1, .interest = interest_out, .ready = ready_out};
     if (t->base.handover->loop) {
         loop_add(t->base.handover->loop, &r->in);

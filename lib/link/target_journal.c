@@ -25,12 +25,6 @@ static int64_t deadline(struct loop_source *source)
     return t->base.first == t->stream.unrendered ? t->stream.again : 0; /* `again` is 0 where there is memory */
 }
 
-static void tick(struct loop_source *source, int64_t now)
-{
-    (void)source; /* what is to be done is done at the end of the turn */
-    (void)now;
-}
-
 /* ---- batches ---- */
 
 static void serve_first(struct target_journal *t, enum verdict verdict, int64_t now)
@@ -193,12 +187,9 @@ static bool in_place(struct target *target, struct job *job, const struct messag
                      const struct envelope *envelope)
 {
     struct target_journal *t = of(target);
-    if (!stream_in_place(&t->stream, &job->party, text, envelope))
-        return false;
-    target_append(target, job);
-    t->waiting++;
-    job->end = t->stream.produced;
-    return true;
+    bool fits = stream_in_place(&t->stream, target, job, text, envelope);
+    t->waiting += fits;
+    return fits;
 }
 
 static void take(struct target *target, struct job *job, int64_t now)
@@ -216,18 +207,6 @@ static void forget(struct target *target, struct job *job)
     stream_reset(&t->stream);
     journal_drop(&t->journal);
     t->waiting--;
-}
-
-static void stop(struct target *target, int64_t now)
-{
-    (void)target;
-    (void)now;
-}
-
-static bool idle(const struct target *target)
-{
-    (void)target;
-    return true;
 }
 
 static size_t held(const struct target *target)
@@ -263,8 +242,6 @@ static const struct target_kind kind = {
     .take = take,
     .pump = pump,
     .forget = forget,
-    .stop = stop,
-    .idle = idle,
     .held = held,
     .close = close_it,
 };
@@ -289,7 +266,7 @@ static bool remember(struct target_journal *t, struct ledger *ledger)
 enum journal_result target_journal_open(struct target_journal *t, const char *path, struct ledger *ledger)
 {
     *t = (struct target_journal){.base = {.kind = &kind}, .stream = {.lines = true}, .ledger = ledger};
-    t->base.source = (struct loop_source){.fd = -1, .deadline = deadline, .tick = tick};
+    t->base.source = (struct loop_source){.fd = -1, .deadline = deadline};
     enum journal_result result = journal_open(&t->journal, path);
     if (result != JOURNAL_OK) {
         log_line(LOG_ERROR, "--journal: %s", t->journal.why);

@@ -1,5 +1,6 @@
 #include "link/target_sink.h"
 
+#include "base/json_reader.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "link/handover.h"
@@ -7,7 +8,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -147,56 +147,14 @@ static void die(struct target_sink *t, const char *what, int64_t now)
 
 /* ---- answers ---- */
 
-/* The four hexadecimal digits at p. False where they are not there. */
-static bool four_digits(const unsigned char *p, size_t n, uint32_t *value)
+/* Reads p[0..n), a JSON string and nothing else, in place. False when it is none. */
+static bool read_string(unsigned char *p, size_t n, struct json_slice *text)
 {
-    char text[5] = {0};
-    for (size_t i = 0; i < 4 && i < n; i++)
-        text[i] = (char)p[i];
-    bool digits = strspn(text, "0123456789abcdefABCDEF") == 4;
-    *value = (uint32_t)strtoul(text, NULL, 16);
-    return digits;
-}
-
-/* Reads the escape at p into *point. Returns its length; 0: it is none. */
-static size_t read_escape(const unsigned char *p, size_t n, uint32_t *point)
-{
-    static const char letters[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
-    uint32_t low;
-    if (n < 2)
-        return 0;
-    for (size_t i = 0; p[1] != 'u' && letters[i]; i += 2)
-        if ((unsigned char)letters[i] == p[1]) {
-            *point = (unsigned char)letters[i + 1];
-            return 2;
-        }
-    if (p[1] != 'u' || !four_digits(p + 2, n - 2, point))
-        return 0;
-    if (*point < 0xD800 || *point > 0xDFFF)
-        return 6;
-    if (*point > 0xDBFF || n < 12 || p[6] != '\\' || p[7] != 'u' || !four_digits(p + 8, n - 8, &low) || low < 0xDC00 ||
-        low > 0xDFFF)
-        return 0;
-    *point = 0x10000 + ((*point - 0xD800) << 10) + (low - 0xDC00);
-    return 12;
-}
-
-/* Reads p[0..*n), a JSON string and nothing else, in place. False when it is none; else *n is how long it is now. */
-static bool read_string(unsigned char *p, size_t *n)
-{
-    size_t to = 0, end = *n - 1, step;
-    uint32_t point;
-    if (*n < 2 || p[0] != '"' || p[end] != '"')
+    struct json_reader r;
+    if (n < 2 || p[0] != '"' || p[n - 1] != '"')
         return false;
-    for (size_t at = 1; at < end; at += step) {
-        bool escape = p[at] == '\\';
-        step = escape ? read_escape(p + at, end - at, &point) : utf8_decode(p + at, end - at, &point);
-        if (!step || (!escape && (point < 0x20 || point == '"')))
-            return false;
-        to += utf8_encode(point, p + to); /* never longer than what it is read from */
-    }
-    *n = to;
-    return true;
+    json_reader_init(&r, p, n);
+    return json_reader_string(&r, text);
 }
 
 /* `ok`, and perhaps a text to be sent back. */
@@ -204,15 +162,15 @@ static void confirm(struct target_sink *t, unsigned char *p, size_t n, int64_t n
 {
     struct job *job = t->base.first;
     struct bytes text = {0};
-    size_t len = n;
-    if (n && !read_string(p, &len)) {
+    struct json_slice given = {p, 0};
+    if (n && !read_string(p, n, &given)) {
         blame(t, "answered ok with something behind it that is no JSON string");
         return;
     }
-    if (len > target_reply_max(job))
-        log_line(LOG_ERROR, "the consumer's text of %zu bytes is longer than --max-message: not sent", len);
-    else if (!bytes_append(&text, p, len))
-        log_line(LOG_ERROR, "there is no memory for the consumer's text of %zu bytes: not sent", len);
+    if (given.n > target_reply_max(job))
+        log_line(LOG_ERROR, "the consumer's text of %zu bytes is longer than --max-message: not sent", given.n);
+    else if (!bytes_append(&text, given.p, given.n))
+        log_line(LOG_ERROR, "there is no memory for the consumer's text of %zu bytes: not sent", given.n);
     bool fits = target_reply_fits(job, &text);
     struct reply reply = {NULL, fits ? text.data : NULL, fits ? text.len : 0};
     t->confirmed = true;
@@ -468,24 +426,13 @@ static int64_t deadline(struct loop_source *source)
     }
 }
 
-/* What is due is done at the end of the turn. */
-static void tick(struct loop_source *source, int64_t now)
-{
-    (void)source;
-    (void)now;
-}
-
 /* ---- the target ---- */
 
 static bool in_place(struct target *target, struct job *job, const struct message *text,
                      const struct envelope *envelope)
 {
     struct target_sink *t = of(target);
-    if (t->state != SINK_UP || !stream_in_place(&t->stream, &job->party, text, envelope))
-        return false;
-    target_append(target, job);
-    job->end = t->stream.produced;
-    return true;
+    return t->state == SINK_UP && stream_in_place(&t->stream, target, job, text, envelope);
 }
 
 static void take(struct target *target, struct job *job, int64_t now)
@@ -519,12 +466,6 @@ static bool over(const struct target *target)
     return of(target)->state == SINK_OVER;
 }
 
-static bool idle(const struct target *target)
-{
-    (void)target;
-    return true;
-}
-
 static size_t held(const struct target *target)
 {
     return of(target)->stream.piece.cap + of(target)->heard.cap;
@@ -546,7 +487,6 @@ static const struct target_kind kind = {
     .forget = forget,
     .stop = stop,
     .over = over,
-    .idle = idle,
     .held = held,
     .close = close_it,
 };
@@ -558,8 +498,7 @@ void target_sink_open(struct target_sink *t, const char *command, size_t window,
                               .answer_ms = answer_ms,
                               .wait_ms = WAIT_MIN_MS,
                               .child = {.in = -1, .out = -1}};
-    t->base.source =
-        (struct loop_source){.fd = -1, .interest = interest, .ready = ready, .deadline = deadline, .tick = tick};
+    t->base.source = (struct loop_source){.fd = -1, .interest = interest, .ready = ready, .deadline = deadline};
     t->feeder = (struct loop_source){.fd = -1, .interest = feeder_interest, .ready = feeder_ready};
     t->stream.lines = true;
     t->stream.most = window;

@@ -37,8 +37,8 @@ struct target_sink {
     int64_t wait_ms;    /* until it is started again; grows */
 };
 
-/* window: how many messages it is fed ahead of its answers. answer_ms: how long one of these may take. command stays the
- * caller's. */
+/* window: how many messages it is fed ahead of its answers. answer_ms: how long one of these may take. command stays
+ * the caller's. */
 void target_sink_open(struct target_sink *t, const char *command, size_t window, int64_t answer_ms);
 
 #endif

@@ -72,12 +72,7 @@ static void write_rest(struct target_stdout *t)
 static bool in_place(struct target *target, struct job *job, const struct message *text,
                      const struct envelope *envelope)
 {
-    struct target_stdout *t = of(target);
-    if (!stream_in_place(&t->stream, &job->party, text, envelope))
-        return false;
-    target_append(target, job);
-    job->end = t->stream.produced;
-    return true;
+    return stream_in_place(&of(target)->stream, target, job, text, envelope);
 }
 
 static void take(struct target *target, struct job *job, int64_t now)
