@@ -541,7 +541,7 @@ static void open_outbox(struct listener *l, struct hub *hub)
     loop_add(&hub->loop, &l->outbox.source);
     input_open(&l->input, STDIN_FILENO, l->sending.max_held, hub, &l->outbox);
     if (l->reads)
-        loop_add(&hub->loop, &l->input.source);
+        loop_add(&hub->loop, &l->input.feed.source);
 }
 
 /* The file of --metrics has to be one that can be written. */

@@ -3,19 +3,16 @@
 #define INSTLINK_INPUT_H
 
 #include "base/lines.h"
+#include "link/feed.h"
 #include "link/outbox.h"
 
 struct input {
-    struct loop_source source; /* to be added to the loop */
     struct hub *hub;
     struct outbox *outbox;
-    bool socket; /* read without waiting; anything else only when poll says that there is something */
-    bool over;   /* nothing more is read */
     struct lines lines;
     size_t held; /* bytes of a long line, as counted in the hub */
     struct bytes line;
-    size_t at, n; /* what of buffer is not looked at yet */
-    unsigned char buffer[64 << 10];
+    struct feed feed; /* its source is to be added to the loop */
 };
 
 /* Reads from fd, which stays the caller's and as it is. max_line: bytes of the longest line. */
