@@ -88,7 +88,7 @@ void listener_init(struct listener *l, const char *name, const char *help, const
         .jobs = 4,
         .window = 64,
         .exec_ms = 10000,
-        .sending = {.attempts = 5, .timeout_ms = 600000},
+        .sending = {.attempts = 5, .timeout_ms = 600000, .told = LOG_EVENT},
         .sink_ms = 60000,
         .ready_fd = -1,
     };
@@ -110,22 +110,6 @@ bool option_link(const struct program *program, struct link_options *link, const
     return false;
 }
 
-static bool option_number(struct listener *l, const char *option, uint64_t max, uint64_t *number)
-{
-    if (!option_count(&l->program, option, optarg, number, &l->status))
-        return false;
-    if (*number <= max)
-        return true;
-    l->status =
-        program_usage(&l->program, "%s: %s is too much; %llu is the most", option, optarg, (unsigned long long)max);
-    return false;
-}
-
-static bool option_number_from_1(struct listener *l, const char *option, uint64_t max, uint64_t *number)
-{
-    return option_from_1(&l->program, option, optarg, number, &l->status) && option_number(l, option, max, number);
-}
-
 static bool option_command(struct listener *l, const char *option, const char **command)
 {
     *command = optarg;
@@ -135,19 +119,10 @@ static bool option_command(struct listener *l, const char *option, const char **
     return false;
 }
 
-static bool option_time(struct listener *l, const char *option, int64_t *ms)
-{
-    if (parse_duration_ms(optarg, ms))
-        return true;
-    l->status = program_usage(&l->program, "%s: '%s' is no time (seconds, or a number with ms, s, m or h behind it)",
-                              option, optarg);
-    return false;
-}
-
 static bool option_connections(struct listener *l)
 {
     uint64_t number;
-    if (!option_number_from_1(l, "--max-connections", 1 << 20, &number))
+    if (!option_1_to(&l->program, "--max-connections", optarg, 1 << 20, &number, &l->status))
         return false;
     l->hub.max_connections = (size_t)number;
     return true;
@@ -172,16 +147,6 @@ static bool take_get(struct listener *l)
                       hl7 ? "PID-3.1 or OBX-5[2].1.1" : "P.6.1 or R.4", optarg, &l->get, &l->status);
 }
 
-static bool option_log(struct listener *l)
-{
-    bool json = strcmp(optarg, "json") == 0;
-    log_as_json(json);
-    if (json || strcmp(optarg, "text") == 0)
-        return true;
-    l->status = program_usage(&l->program, "--log: '%s' is neither text nor json", optarg);
-    return false;
-}
-
 static bool option_protocol(struct listener *l)
 {
     l->common.protocol = link_protocol(optarg);
@@ -194,7 +159,7 @@ static bool option_protocol(struct listener *l)
 /* A time without which nothing can be done. */
 static bool option_timeout(struct listener *l, const char *option, int64_t *ms)
 {
-    if (option_time(l, option, ms) && !*ms)
+    if (option_time(&l->program, option, optarg, ms, &l->status) && !*ms)
         l->status = program_usage(&l->program, "%s: '%s' is no time to do anything in", option, optarg);
     return !l->status;
 }
@@ -222,7 +187,7 @@ static bool take_option(struct listener *l, int option)
     case 'i':
         return l->reads = true;
     case SEND_TIMEOUT:
-        return option_time(l, "--send-timeout", &l->sending.timeout_ms);
+        return option_time(p, "--send-timeout", optarg, &l->sending.timeout_ms, &l->status);
     case ATTEMPTS:
         return option_from_1(p, "--attempts", optarg, &l->sending.attempts, &l->status);
     case 'R':
@@ -230,13 +195,13 @@ static bool take_option(struct listener *l, int option)
     case 'x':
         return option_command(l, "--exec", &l->exec);
     case JOBS:
-        return option_number_from_1(l, "--jobs", JOBS_MAX, &l->jobs);
+        return option_1_to(p, "--jobs", optarg, JOBS_MAX, &l->jobs, &l->status);
     case EXEC_TIMEOUT:
         return option_timeout(l, "--exec-timeout", &l->exec_ms);
     case 's':
         return option_command(l, "--sink", &l->sink);
     case WINDOW:
-        return option_number_from_1(l, "--window", WINDOW_MAX, &l->window);
+        return option_1_to(p, "--window", optarg, WINDOW_MAX, &l->window, &l->status);
     case SINK_TIMEOUT:
         return option_timeout(l, "--sink-timeout", &l->sink_ms);
     case KEEP_STDOUT:
@@ -246,9 +211,9 @@ static bool take_option(struct listener *l, int option)
     case MAX_CONNECTIONS:
         return option_connections(l);
     case DEDUP:
-        return option_number(l, "--dedup", 1 << 20, &l->dedup);
+        return option_most(p, "--dedup", optarg, 1 << 20, &l->dedup, &l->status);
     case LOG:
-        return option_log(l);
+        return option_log(p, optarg, &l->status);
     case METRICS:
         hub->metrics = optarg;
         return true;

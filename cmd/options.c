@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include "base/log.h"
 #include "base/option.h"
 #include "status.h"
 
@@ -104,6 +105,43 @@ bool option_from_1(const struct program *program, const char *option, const char
     if (parse_count(text, count) && *count)
         return true;
     *status = program_usage(program, "%s: '%s' is no number from 1 on", option, text);
+    return false;
+}
+
+bool option_most(const struct program *program, const char *option, const char *text, uint64_t most, uint64_t *count,
+                 int *status)
+{
+    if (!option_count(program, option, text, count, status))
+        return false;
+    if (*count <= most)
+        return true;
+    *status = program_usage(program, "%s: %s is too much; %llu is the most", option, text, (unsigned long long)most);
+    return false;
+}
+
+bool option_1_to(const struct program *program, const char *option, const char *text, uint64_t most, uint64_t *count,
+                 int *status)
+{
+    return option_from_1(program, option, text, count, status) &&
+           option_most(program, option, text, most, count, status);
+}
+
+bool option_time(const struct program *program, const char *option, const char *text, int64_t *ms, int *status)
+{
+    if (parse_duration_ms(text, ms))
+        return true;
+    *status =
+        program_usage(program, "%s: '%s' is no time (seconds, or a number with ms, s, m or h behind it)", option, text);
+    return false;
+}
+
+bool option_log(const struct program *program, const char *text, int *status)
+{
+    bool json = strcmp(text, "json") == 0;
+    log_as_json(json);
+    if (json || strcmp(text, "text") == 0)
+        return true;
+    *status = program_usage(program, "--log: '%s' is neither text nor json", text);
     return false;
 }
 

@@ -38,8 +38,16 @@ bool option_format(const struct program *program, const char *text, enum view_fo
 bool option_size(const struct program *program, const char *option, const char *text, size_t *size, int *status);
 bool option_count(const struct program *program, const char *option, const char *text, uint64_t *count, int *status);
 bool option_from_1(const struct program *program, const char *option, const char *text, uint64_t *count, int *status);
+bool option_most(const struct program *program, const char *option, const char *text, uint64_t most, uint64_t *count,
+                 int *status);
+bool option_1_to(const struct program *program, const char *option, const char *text, uint64_t most, uint64_t *count,
+                 int *status);
+bool option_time(const struct program *program, const char *option, const char *text, int64_t *ms, int *status);
 bool option_charset(const struct program *program, const char *text, struct charset *charset, int *status);
 bool option_checksum(const struct program *program, const char *text, enum astm_checksum *checksum, int *status);
+
+/* --log: how stderr speaks from now on. */
+bool option_log(const struct program *program, const char *text, int *status);
 
 /* --get: examples are paths of that protocol, for people. */
 bool option_get(const struct program *program, const struct get_names *names, const char *examples, const char *text,

@@ -29,7 +29,7 @@ enum state { NEUTRAL, BIDDING, SENDING, RECEIVING, OWING, HOLDING, REFUSING, BAR
 
 enum input {
     NOTHING,
-    ENQ, ENQ_BUSY, EOT, ACK, NAK,         /* from the wire; BUSY: a message of ours to hand over is overdue */
+    ENQ, ENQ_BUSY, EOT, ACK, NAK,         /* from the wire; BUSY: a message to hand over is overdue, or none is taken */
     HEADER, NEXT, REPEAT, WRONG, DAMAGED, /* a frame: 1 with H out of nowhere, the next, the last, out of turn, bad */
     BARE_H, BARE_TEXT, CONTROL,           /* outside frames: H and a delimiter, records, a control byte */
     LATE, LOST,                           /* the state's deadline, the connection */
@@ -288,12 +288,16 @@ static enum input welcome(struct astm_link *l, struct arrival *a)
     return NOTHING;
 }
 
+/* Who was refused leaves the line alone for a while: it is ours, also after a contention. */
 static enum input busy(struct astm_link *l, struct arrival *a)
 {
-    (void)a;
+    bool deaf = l->config->deaf;
     abandon(l, "the sender started over");
-    tell(l, ASTM_NOTICE_BUSY, "ENQ answered with NAK: an earlier message is not handed over yet");
+    tell(l, ASTM_NOTICE_BUSY, "ENQ answered with NAK: %s",
+         deaf ? "nothing is received here" : "an earlier message is not handed over yet");
     put(l, ASTM_NAK);
+    if (deaf && l->bid_at > a->now)
+        l->bid_at = a->now;
     return NOTHING;
 }
 
@@ -765,6 +769,7 @@ static const struct rule rules[STATES][INPUTS] = {
     [BIDDING][ACK] = {first_frame, SENDING},
     [BIDDING][NAK] = {held_off, NEUTRAL},
     [BIDDING][ENQ] = {contention, NEUTRAL},
+    [BIDDING][ENQ_BUSY] = {contention, NEUTRAL},
     [BIDDING][LATE] = {no_reply, NEUTRAL},
     [BIDDING][LOST] = {cut_off, NEUTRAL},
     /* we have sent a frame */
@@ -774,6 +779,7 @@ static const struct rule rules[STATES][INPUTS] = {
     [SENDING][GIVEN_UP] = {give_up, NEUTRAL},
     [SENDING][EOT] = {interrupted, NEUTRAL},
     [SENDING][ENQ] = {yield_line, NEUTRAL},
+    [SENDING][ENQ_BUSY] = {yield_line, NEUTRAL},
     [SENDING][LATE] = {no_reply, NEUTRAL},
     [SENDING][LOST] = {cut_off, NEUTRAL},
     /* we wait for a frame */
@@ -835,9 +841,14 @@ static void run(struct astm_link *l, enum input input, struct arrival *a)
     }
 }
 
+static bool takes_nothing(const struct astm_link *l)
+{
+    return l->owed || l->config->deaf;
+}
+
 static void feed(struct astm_link *l, enum input input, struct arrival *a)
 {
-    run(l, input == ENQ && l->owed ? ENQ_BUSY : input, a);
+    run(l, input == ENQ && takes_nothing(l) ? ENQ_BUSY : input, a);
     if (l->ended && !l->pending && !astm_link_waiting(l))
         run(l, LOST, a);
 }
@@ -873,7 +884,7 @@ static enum input classify(struct astm_link *l, const struct astm_frame *frame)
     bool first = frame->good && frame->number == 1 && astm_is_header(frame->text, frame->len);
     l->taking = identity(frame);
     if (l->state == NEUTRAL)
-        return first && !l->owed ? HEADER : WRONG;
+        return first && !takes_nothing(l) ? HEADER : WRONG;
     if (!frame->good)
         return DAMAGED;
     if (l->state == REFUSING)
@@ -1012,6 +1023,8 @@ static size_t push_neutral(struct astm_link *l, const unsigned char *p, size_t r
 {
     bool silence = now - l->heard >= SILENCE_MS && !l->owed, last;
     l->heard = now;
+    if (l->config->deaf)
+        return push_noise(l, p, run, now);
     if (silence) {
         l->before = 0;
         l->skipping = l->lone_h = false;

@@ -109,6 +109,10 @@ static enum verdict judge(struct connection *c, const struct machine_event *even
         tell(c, LOG_ERROR, "rejected", "rejected a message: %s", why);
         return VERDICT_NEVER;
     }
+    if (c->link->config->deaf) {
+        reply->reason = "nothing is received here";
+        return VERDICT_LATER;
+    }
     c->hub->handover->room = room(c);
     c->hub->handover->wall_us = c->hub->loop.wall_us;
     return handover_offer(c->hub->handover, &party, &event->message, c->peer, reply, now);

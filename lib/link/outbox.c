@@ -139,12 +139,12 @@ static const char *tried_peer(const struct outbox_item *item)
     return *item->tried ? item->tried : NULL;
 }
 
-static void tell_sent(const struct link *link, const struct outbox_item *item, int64_t now)
+static void tell_sent(const struct outbox *o, const struct link *link, const struct outbox_item *item, int64_t now)
 {
     int64_t ms = now - item->came, attempts = (int64_t)item->attempts;
     const struct log_event event = {
         "delivered", name_of(link), tried_peer(item), NULL, {{"attempts", attempts}, {"milliseconds", ms}}};
-    log_event(LOG_EVENT, &event, "message delivered");
+    log_event(o->config->told, &event, "message delivered");
 }
 
 static void tell_failed(const struct link *link, const struct outbox_item *item, const char *reason)
@@ -180,8 +180,7 @@ static void give_up(struct outbox *o, struct outbox_link *l, struct outbox_way *
 
 /* ---- adding ---- */
 
-/* Appends the records, each ended by CR; empty ones are none. */
-static bool put_records(struct bytes *out, const unsigned char *text, size_t n)
+bool outbox_put_records(struct bytes *out, const unsigned char *text, size_t n)
 {
     size_t from = 0;
     if (!bytes_reserve(out, n + 1))
@@ -201,7 +200,7 @@ static const char *prepare(const struct link *link, struct outbox_slice text, st
 {
     struct charset *charset = link->config->astm_view.charset; /* HL7's is the same */
     struct bytes records = {0};
-    if (!put_records(&records, text.p, text.n)) {
+    if (!outbox_put_records(&records, text.p, text.n)) {
         bytes_free(&records);
         return "no-memory";
     }
@@ -317,11 +316,11 @@ static bool fits(const struct outbox_item *item, const struct connection *c)
     return host == n + 2 && *c->peer == '[' && memcmp(p, c->peer + 1, n) == 0; /* IPv6 without brackets */
 }
 
-/* The newest connection that the item is for. */
-static struct outbox_way *choose(const struct outbox_link *l, const struct outbox_item *item)
+/* The newest connection that the item is for; free: of those that something can be begun on. */
+static struct outbox_way *choose(const struct outbox_link *l, const struct outbox_item *item, bool free)
 {
     struct outbox_way *way = l->ways;
-    while (way && !(alive(way) && fits(item, way->c)))
+    while (way && !(alive(way) && fits(item, way->c) && !(free && way->taken)))
         way = way->next;
     return way;
 }
@@ -422,10 +421,10 @@ static void expire(struct outbox *o, struct outbox_link *l, const char *reason, 
             at = &item->next;
         else
             give_up(o, l, NULL, item,
-                    reason            ? reason
-                    : item->reason    ? item->reason
-                    : choose(l, item) ? "timeout"
-                                      : "no-connection",
+                    reason                   ? reason
+                    : item->reason           ? item->reason
+                    : choose(l, item, false) ? "timeout"
+                                             : "no-connection",
                     NULL, now);
     }
     if (*at)
@@ -435,11 +434,12 @@ static void expire(struct outbox *o, struct outbox_link *l, const char *reason, 
 /* Begins what can be begun of the queue: on each connection, the first that is for it. */
 static void begin_some(struct outbox *o, struct outbox_link *l, size_t n, int64_t now)
 {
-    bool ambiguous = is_ambiguous(l), stalled = o->hooks.stalled && o->hooks.stalled(o->hooks.context);
+    bool spreads = o->config->spreads, ambiguous = !spreads && is_ambiguous(l),
+         stalled = o->hooks.stalled && o->hooks.stalled(o->hooks.context);
     struct outbox_item **at = &l->queue.first;
     while (*at && (n || ambiguous)) {
         struct outbox_item *item = *at;
-        struct outbox_way *way = item->way ? NULL : choose(l, item);
+        struct outbox_way *way = item->way ? NULL : choose(l, item, spreads);
         if (!item->way && !item->peer.p && ambiguous) {
             give_up(o, l, NULL, item, "ambiguous", NULL, now);
             continue;
@@ -610,7 +610,7 @@ void outbox_done(struct outbox *o, struct connection *c, const struct delivery *
     item->way = NULL;
     if (d->result == DELIVERY_SENT) {
         item->attempts++;
-        tell_sent(l->link, item, now);
+        tell_sent(o, l->link, item, now);
         if (!replier)
             report(o, l->link, item, true, NULL, d, now);
         discard(o, list_of(l, replier), item);

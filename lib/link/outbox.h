@@ -9,9 +9,11 @@
 enum { OUTBOX_QUEUE = 1000 /* messages that wait for a link, and replies that wait for a connection, at most */ };
 
 struct outbox_config {
-    uint64_t attempts;  /* how often a message is tried */
-    int64_t timeout_ms; /* how long it is tried for, and how long it waits for a connection */
-    size_t max_held;    /* bytes over all queues */
+    uint64_t attempts;   /* how often a message is tried */
+    int64_t timeout_ms;  /* how long it is tried for, and how long it waits for a connection */
+    size_t max_held;     /* bytes over all queues */
+    enum log_level told; /* at which level it is told that a message was delivered */
+    bool spreads;        /* a message goes to any connection that is free, wherever it leads; else to the newest */
 };
 
 /* p is NULL where there is none. */
@@ -66,6 +68,9 @@ void outbox_add(struct outbox *o, struct link *link, const struct outbox_message
 /* Puts a message up for exactly that connection, before those of the queue; it is copied as outbox_add does, and not
  * reported. That it is not taken, or that the connection ends before it is sent, is told on stderr. */
 void outbox_reply(struct outbox *o, struct connection *c, const unsigned char *text, size_t n, int64_t now);
+
+/* Appends the records of a text, each ended by CR; empty ones are none. False when memory is exhausted. */
+bool outbox_put_records(struct bytes *out, const unsigned char *text, size_t n);
 
 /* Whether no link could take a message more now, and each of them has a connection: to wait is better than to add. */
 bool outbox_full(const struct outbox *o, const struct link *links);

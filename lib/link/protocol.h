@@ -24,6 +24,7 @@ struct link_config {
     const struct get_paths *get; /* ASTM: --get, with astm_view in VIEW_TEXT; HL7 has it in hl7_view; NULL: none */
     const char *password;        /* ASTM: what H.4 has to be; NULL: anything */
     int64_t idle_ms;             /* a connection that says nothing for so long is closed; 0: kept */
+    bool deaf;                   /* nothing is received: what comes all the same is refused for now; see astm.deaf */
     bool wire;                   /* wire events go to the hand-over (-o frame) */
     struct allow allow;          /* who may connect */
     bool proxy_protocol;         /* a connection that comes in begins with a PROXY header, and its address counts */
@@ -55,6 +56,14 @@ struct delivery {
     const unsigned char *text; /* HL7: MSA-3 of that answer, as it came; valid until the machine is called again */
     size_t len;
     unsigned frame, frames; /* ASTM: the frame that it failed at, or how many there were */
+};
+
+/* What a record is to whoever looks for messages in text. */
+enum record_role {
+    RECORD_INNER,
+    RECORD_FIRST,    /* begins a message, and ends the one before */
+    RECORD_LAST,     /* ends one */
+    RECORD_ENVELOPE, /* of a batch: belongs to no message */
 };
 
 enum machine_event_kind { MACHINE_MESSAGE, MACHINE_DELIVERY };
@@ -187,6 +196,10 @@ struct protocol {
      * that came over other connections. */
     void (*inform)(struct machine *m, size_t room, int debts);
 
+    /* A record of text, not empty and without its end; and the control id of a message, records each ended by CR: *len
+     * bytes of it, 0 where it has none. */
+    enum record_role (*role)(const unsigned char *record, size_t n);
+    void (*control_id)(const unsigned char *text, size_t n, const unsigned char **id, size_t *len);
     /* Why the link refuses such a message for good, for people; NULL: it does not. */
     const char *(*refusal)(const struct link_config *config, const struct message *message);
     /* By what the message is known when it comes again. False: it is never a repeat. *query: it is one only until it is

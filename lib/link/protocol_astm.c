@@ -136,6 +136,23 @@ static const char *unsendable(const unsigned char *text, size_t n)
     return astm_is_header(text, n) ? protocol_restricted(text, n) : "it does not begin with an H record";
 }
 
+static enum record_role role(const unsigned char *record, size_t n)
+{
+    bool last = *record == 'L' && (n == 1 || astm_is_header((const unsigned char[]){'H', record[1]}, 2));
+    return astm_is_header(record, n) ? RECORD_FIRST : last ? RECORD_LAST : RECORD_INNER;
+}
+
+static void control_id(const unsigned char *text, size_t n, const unsigned char **id, size_t *len)
+{
+    struct astm_delimiters d = astm_delimiters_of(text, n);
+    struct astm_slice header = {NULL, 0};
+    size_t at = 0;
+    astm_record_next(text, n, &at, &header);
+    struct astm_slice field = astm_field(header, &d, 3);
+    *id = field.p;
+    *len = field.n;
+}
+
 static const unsigned char *out(const struct machine *m, size_t *n)
 {
     return astm_link_out(&m->astm, n);
@@ -279,6 +296,8 @@ const struct protocol protocol_astm = {
     .held = held,
     .free = release,
     .inform = inform,
+    .role = role,
+    .control_id = control_id,
     .refusal = refusal,
     .key = key,
     .view_begin = view_begin,

@@ -165,6 +165,25 @@ static const char *unsendable(const unsigned char *text, size_t n)
     return why || hl7_header_read(&h, text, n) ? why : "it has no MSH segment that can be read";
 }
 
+static enum record_role role(const unsigned char *record, size_t n)
+{
+    static const char envelopes[][4] = {"FHS", "BHS", "BTS", "FTS"};
+    if (hl7_begins(record, n, "MSH"))
+        return RECORD_FIRST;
+    for (size_t i = 0; i < sizeof envelopes / sizeof *envelopes; i++)
+        if (hl7_begins(record, n, envelopes[i]) || (n == 3 && memcmp(record, envelopes[i], 3) == 0))
+            return RECORD_ENVELOPE;
+    return RECORD_INNER;
+}
+
+static void control_id(const unsigned char *text, size_t n, const unsigned char **id, size_t *len)
+{
+    struct hl7_header h;
+    hl7_header_read(&h, text, n);
+    *id = h.msh[HL7_CONTROL_ID].p;
+    *len = h.msh[HL7_CONTROL_ID].n;
+}
+
 static const unsigned char *out(const struct machine *m, size_t *n)
 {
     return hl7_link_out(&m->hl7, n);
@@ -291,6 +310,8 @@ const struct protocol protocol_hl7 = {
     .held = held,
     .free = release,
     .inform = inform,
+    .role = role,
+    .control_id = control_id,
     .refusal = refusal,
     .key = key,
     .view_begin = view_begin,
