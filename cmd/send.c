@@ -277,7 +277,7 @@ static int summary(const struct send *s, int run)
         return STATUS_UNREACHABLE;
     if (s->status)
         return s->status;
-    return run ? run : r->failed || r->wrong ? STATUS_DEFECTIVE : STATUS_DONE;
+    return run ? run : r->failed || r->wrong || r->cut ? STATUS_DEFECTIVE : STATUS_DONE;
 }
 
 static void run(struct send *s, const char *endpoint)

@@ -1,6 +1,5 @@
 #include "link/messages.h"
 
-#include "base/json_reader.h"
 #include "base/scan.h"
 #include "base/utf8.h"
 
@@ -56,22 +55,29 @@ static const char *convert(struct messages *m)
 
 /* ---- lines ---- */
 
+/* Makes m->done the message that the line is. Why it is none; NULL: it is one. */
+static const char *encode(struct messages *m, const struct line *line)
+{
+    const struct encode_envelope *e = &m->encoder.envelope;
+    m->done.len = 0;
+    switch (m->protocol->encode(&m->encoder, line->text, line->n, m->max, &m->done)) {
+    case ENCODE_DONE:
+        return e->charset.p ? NULL : convert(m);
+    case ENCODE_TEXT:
+        return outbox_put_records(&m->done, e->text.p, e->text.n) ? convert(m) : no_memory;
+    case ENCODE_NO_MEMORY:
+        return no_memory;
+    default:
+        snprintf(m->why, sizeof m->why, "bad-line %s", m->encoder.why);
+        return m->why;
+    }
+}
+
 static void take_object(struct messages *m, const struct line *line)
 {
-    enum { ID, CONTENT, WANTED };
-    struct json_wanted wanted[WANTED] = {[ID] = {.key = "id"}, [CONTENT] = {.key = "text", .required = true}};
-    struct json_reader r;
-    int head = snprintf(m->why, sizeof m->why, "bad-line ");
-    json_reader_init(&r, line->text, line->n);
-    if (!json_reader_members(&r, wanted, WANTED)) {
-        json_reader_complaint(&r, m->why + head);
-        put(m, line->number, m->why);
-        return;
-    }
-    m->item.id = (struct outbox_slice){wanted[ID].text.p, wanted[ID].text.n};
-    m->done.len = 0;
-    bool fine = outbox_put_records(&m->done, wanted[CONTENT].text.p, wanted[CONTENT].text.n);
-    put(m, line->number, fine ? convert(m) : no_memory);
+    const char *wrong = encode(m, line);
+    m->item.id = (struct outbox_slice){m->encoder.envelope.id.p, m->encoder.envelope.id.n};
+    put(m, line->number, wrong);
 }
 
 static void take_line(struct messages *m, struct line *line)
@@ -241,4 +247,5 @@ void messages_free(struct messages *m)
     bytes_free(&m->record);
     bytes_free(&m->text);
     bytes_free(&m->done);
+    encode_free(&m->encoder);
 }

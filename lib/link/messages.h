@@ -8,7 +8,7 @@
 #include "base/lines.h"
 #include "link/outbox.h"
 
-enum { MESSAGES_WHY = 256 };
+enum { MESSAGES_WHY = ENCODE_WHY + 16 };
 
 /* A message, or what cannot be one. What it points to is valid until the next push, eof or free. */
 struct messages_item {
@@ -37,12 +37,13 @@ struct messages {
     struct bytes done;         /* the message that is to be fetched */
     bool ready;                /* item is to be fetched */
     struct messages_item item;
+    struct encoder encoder;
     char why[MESSAGES_WHY];
 };
 
 /* max: the most bytes that a message may have. charset: what messages are to be sent in, and the stream is UTF-8 then;
- * NULL: text as it is, lines in UTF-8 or in the set that they name. It and protocol stay the caller's. Nothing is
- * allocated. */
+ * NULL: text as it is, lines in UTF-8. Records go out in the set that their line names, if it does. It and protocol
+ * stay the caller's. Nothing is allocated. */
 void messages_init(struct messages *m, const struct protocol *protocol, struct charset *charset, size_t max);
 
 /* Takes bytes up to the end of a message, and returns how many, 0 as long as one has not been fetched. After each call:

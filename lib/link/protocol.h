@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "hl7/view.h"
 #include "link/allow.h"
+#include "out/encode.h"
 #include "out/message.h"
 
 struct protocol;
@@ -200,6 +201,8 @@ struct protocol {
      * bytes of it, 0 where it has none. */
     enum record_role (*role)(const unsigned char *record, size_t n);
     void (*control_id)(const unsigned char *text, size_t n, const unsigned char **id, size_t *len);
+    /* As astm_encode and hl7_encode. */
+    enum encode_result (*encode)(struct encoder *e, unsigned char *line, size_t n, size_t max, struct bytes *text);
     /* Why the link refuses such a message for good, for people; NULL: it does not. */
     const char *(*refusal)(const struct link_config *config, const struct message *message);
     /* By what the message is known when it comes again. False: it is never a repeat. *query: it is one only until it is

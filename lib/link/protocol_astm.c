@@ -1,6 +1,8 @@
 #include "astm/record.h"
 #include "link/protocol.h"
 
+#include "astm/encode.h"
+
 #include <stdio.h>
 
 static enum log_level level_of(enum astm_notice notice)
@@ -298,6 +300,7 @@ const struct protocol protocol_astm = {
     .inform = inform,
     .role = role,
     .control_id = control_id,
+    .encode = astm_encode,
     .refusal = refusal,
     .key = key,
     .view_begin = view_begin,

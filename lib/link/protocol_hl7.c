@@ -1,5 +1,7 @@
 #include "link/protocol.h"
 
+#include "hl7/encode.h"
+
 #include <stdio.h>
 
 static enum log_level level_of(enum hl7_notice notice)
@@ -312,6 +314,7 @@ const struct protocol protocol_hl7 = {
     .inform = inform,
     .role = role,
     .control_id = control_id,
+    .encode = hl7_encode,
     .refusal = refusal,
     .key = key,
     .view_begin = view_begin,

@@ -66,11 +66,14 @@ static void on_report(void *context, const struct outbox_report *report)
     uint64_t number;
     memcpy(&number, r.id.p, sizeof number);
     struct sender_item *item = find(s, number);
-    bool never =
-        strncmp(r.reason ? r.reason : "", "bad-text", 8) == 0 || (r.delivery && r.delivery->result == DELIVERY_NEVER);
+    bool wrong = !r.sent && !r.attempts && strncmp(r.reason, "bad-text", 8) == 0;
+    bool never = wrong || (r.delivery && r.delivery->result == DELIVERY_NEVER);
+    if (!r.sent && !wrong && s->hub->end == HUB_GIVEN_UP)
+        r.reason = "no-connection";
     s->flying--;
     s->delivered += r.sent;
-    s->failed += !r.sent;
+    s->failed += !r.sent && !wrong;
+    s->wrong += wrong;
     decide(s, item, &r, 0, never);
     fill(s, clock_ms());
 }
@@ -296,6 +299,7 @@ void sender_done(void *context, struct connection *c, const struct delivery *del
 void sender_stopping(void *context, int64_t now)
 {
     struct sender *s = context;
+    s->cut = !s->over && !sender_full(s);
     s->over = true;
     outbox_stop(&s->outbox, s->hub->stop_by, now);
     fill(s, now); /* what waits is reported */

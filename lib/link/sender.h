@@ -34,6 +34,7 @@ struct sender {
     uint64_t taken;             /* how many messages there were */
     uint64_t delivered, failed, known, wrong;
     bool filling, over;
+    bool cut;       /* the hub stopped while more messages might have come */
     bool forgetful; /* what was sent could not be remembered, and yet it was reported at the end */
     int64_t again;  /* when that is tried again; 0: it need not be */
     struct log_fault sent_fault;
