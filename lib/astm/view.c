@@ -172,6 +172,8 @@ static bool write_notes(struct astm_view *v, struct bytes *out)
     char digest[33];
     digest_hex(v->digest, digest);
     bool fine = v->charset->kind == CHARSET_UTF8 || json_member(out, "charset", charset_name(v->charset));
+    if (v->header.n && v->delimiters.field != '|')
+        fine = fine && json_member(out, "field_delimiter", (char[]){(char)v->delimiters.field, '\0'});
     fine = fine && bytes_puts(out, ",\"digest\":\"") && bytes_append(out, digest, 32) &&
            bytes_puts(out, m->complete ? "\",\"complete\":true" : "\",\"complete\":false") &&
            bytes_puts(out, ",\"notes\":[");

@@ -1,5 +1,7 @@
 #include "link/protocol.h"
 
+#include "base/restricted.h"
+
 #include "link/detect.h"
 
 #include <stdio.h>
@@ -217,10 +219,8 @@ const char *protocol_restricted(const unsigned char *text, size_t n)
         [0x02] = "it holds STX", [0x03] = "it holds ETX", [0x04] = "it holds EOT", [0x05] = "it holds ENQ",
         [0x0B] = "it holds VT",  [0x17] = "it holds ETB", [0x1C] = "it holds FS",
     };
-    for (size_t i = 0; i < n; i++)
-        if (text[i] < sizeof names / sizeof *names && names[text[i]])
-            return names[text[i]];
-    return NULL;
+    size_t at = restricted_find(text, n);
+    return at < n ? names[text[at]] : NULL;
 }
 
 void views_free(struct views *v)
