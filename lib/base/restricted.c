@@ -1,18 +1,18 @@
 #include "base/restricted.h"
 
-static const char *const names[] = {
-    [0x02] = "STX", [0x03] = "ETX", [0x04] = "EOT", [0x05] = "ENQ", [0x0B] = "VT", [0x17] = "ETB", [0x1C] = "FS",
-};
-
-const char *restricted_name(unsigned char c)
+const char *restricted_says(unsigned char c)
 {
-    return c < sizeof names / sizeof *names ? names[c] : NULL;
+    static const char *const sentences[] = {
+        [0x02] = "it holds STX", [0x03] = "it holds ETX", [0x04] = "it holds EOT", [0x05] = "it holds ENQ",
+        [0x0B] = "it holds VT",  [0x17] = "it holds ETB", [0x1C] = "it holds FS",
+    };
+    return c < sizeof sentences / sizeof *sentences ? sentences[c] : NULL;
 }
 
 size_t restricted_find(const unsigned char *p, size_t n)
 {
     size_t i = 0;
-    while (i < n && !restricted_name(p[i]))
+    while (i < n && !restricted_says(p[i]))
         i++;
     return i;
 }

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* The name of such a character: STX, ETX, EOT, ENQ, VT, ETB or FS. NULL: c is none. */
-const char *restricted_name(unsigned char c);
+/* Says which one c is: `it holds STX`; so ETX, EOT, ENQ, VT, ETB and FS. NULL: c is none. */
+const char *restricted_says(unsigned char c);
 
 /* Where the first of them stands in p[0..n); n: there is none. */
 size_t restricted_find(const unsigned char *p, size_t n);

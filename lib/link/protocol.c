@@ -1,7 +1,6 @@
 #include "link/protocol.h"
 
 #include "base/restricted.h"
-
 #include "link/detect.h"
 
 #include <stdio.h>
@@ -215,12 +214,8 @@ void machine_eof(struct machine *m, int64_t now)
 
 const char *protocol_restricted(const unsigned char *text, size_t n)
 {
-    static const char *const names[] = {
-        [0x02] = "it holds STX", [0x03] = "it holds ETX", [0x04] = "it holds EOT", [0x05] = "it holds ENQ",
-        [0x0B] = "it holds VT",  [0x17] = "it holds ETB", [0x1C] = "it holds FS",
-    };
     size_t at = restricted_find(text, n);
-    return at < n ? names[text[at]] : NULL;
+    return at < n ? restricted_says(text[at]) : NULL;
 }
 
 void views_free(struct views *v)

@@ -299,8 +299,8 @@ static bool convert(struct encoder *e)
         return encode_fail(e, "the message is longer than %zu bytes", e->max);
     size_t n = text->len - e->begin;
     size_t at = charset_below_80(&e->charset) ? restricted_find(text->data + e->begin, n) : n;
-    return at == n ||
-           encode_fail(e, "in %s it holds %s", charset_name(&e->charset), restricted_name(text->data[e->begin + at]));
+    return at == n || encode_fail(e, "in %s %s, which cannot be sent", charset_name(&e->charset),
+                                  restricted_says(text->data[e->begin + at]));
 }
 
 static bool read_rest(struct encoder *e)
@@ -398,8 +398,8 @@ static bool put_control(struct encoder *e, unsigned char c)
     bool ends = c == '\r' || (c == '\n' && m->line_ends);
     char body[4];
     if (!ends && (m->verbatim || !m->escape)) {
-        const char *name = restricted_name(c);
-        return name ? encode_fail(e, "it holds %s, which cannot be sent", name) : put(e, &c, 1);
+        const char *why = restricted_says(c);
+        return why ? encode_fail(e, "%s, which cannot be sent", why) : put(e, &c, 1);
     }
     if (!m->escape)
         return encode_fail(e, "it holds %s, and the message has no escape character", c == '\r' ? "CR" : "LF");
@@ -481,8 +481,8 @@ bool encode_verbatim(struct encoder *e, struct json_slice text, unsigned char fi
         unsigned char c = text.p[i];
         if (c == '\r' || (c == '\n' && e->marks.line_ends) || (field && c == field))
             return encode_fail(e, "it holds %s, which ends it", c == '\r' ? "CR" : c == '\n' ? "LF" : "a separator");
-        if (restricted_name(c))
-            return encode_fail(e, "it holds %s, which cannot be sent", restricted_name(c));
+        if (restricted_says(c))
+            return encode_fail(e, "%s, which cannot be sent", restricted_says(c));
     }
     return has_room(e, text.n) && put(e, text.p, text.n);
 }
