@@ -4,8 +4,6 @@
 #include "astm/names.h"
 #include "astm/record.h"
 
-#include <stdlib.h>
-
 /* A key of a record, and its value as it was written. */
 struct member {
     size_t number; /* of the field, from 2 on */
@@ -96,9 +94,12 @@ static bool write_delimiters(struct encoder *e, struct astm_delimiters *own, str
 {
     struct json_slice field = e->envelope.field_delimiter;
     if (!field.n)
-        field = (struct json_slice){(const unsigned char *)"|", 1};
-    if (field.n != 1 || !astm_is_header((const unsigned char[]){'H', *field.p}, 2))
-        return encode_fail(e, "field_delimiter is none");
+        field = encode_word("|");
+    if (field.n != 1 || !astm_is_header((const unsigned char[]){'H', *field.p}, 2)) {
+        e->record = SIZE_MAX;
+        e->key = encode_word("field_delimiter");
+        return encode_fail(e, "it is none");
+    }
     if (!encode_verbatim(e, field, 0) || !encode_verbatim(e, declared, *field.p))
         return false;
     set_delimiters(e, own, astm_delimiters_of(e->out->data + e->base, e->out->len - e->base));
@@ -197,7 +198,7 @@ static bool write_member(struct encoder *e, const struct member *m, size_t befor
 
 static bool write_members(struct encoder *e, struct astm_delimiters *own, const struct record *record)
 {
-    struct json_slice declared = {(const unsigned char *)"\\^&", 3};
+    struct json_slice declared = encode_word("\\^&");
     size_t before = 1, i = 0;
     bool sorted;
     if (!number_members(e, record, &sorted))
@@ -234,20 +235,22 @@ static bool write_type_field(struct encoder *e, struct json_reader *r, struct js
         return encode_fail(e, "the first field is the type, and is missing");
     if (!write_field(e, r, kind))
         return false;
-    return (e->out->len - begin == type.n && memcmp(e->out->data + begin, type.p, type.n) == 0) ||
+    return (e->out->len - begin == type.n && (!type.n || memcmp(e->out->data + begin, type.p, type.n) == 0)) ||
            encode_fail(e, "it is not the type of the record");
 }
 
-/* The field of the header that declares the delimiters. Returns whether all is well; *there: the record goes on. */
+/* The field of the header that declares the delimiters, if there is one. *there: the record goes on behind. */
 static bool write_declared(struct encoder *e, struct json_reader *r, struct astm_delimiters *own, bool *there)
 {
-    struct json_slice declared = {(const unsigned char *)"\\^&", 3};
+    struct json_slice declared = encode_word("\\^&");
     e->index = 1;
     enum json_kind kind = json_reader_next(r);
     *there = kind != JSON_ARRAY_END;
+    if (!*there)
+        return true;
     if (kind == JSON_STRING)
         declared = r->text;
-    else if (*there && kind != JSON_NULL)
+    else if (kind != JSON_NULL)
         return encode_unexpected(e, kind, "a string");
     return write_delimiters(e, own, declared);
 }
@@ -257,7 +260,7 @@ static bool write_fields(struct encoder *e, struct astm_delimiters *own, const s
     struct json_reader r;
     enum json_kind kind;
     bool there = true;
-    e->key = (struct json_slice){(const unsigned char *)"fields", 6};
+    e->key = encode_word("fields");
     if (record->count) {
         e->key = record->members[0].key;
         return encode_fail(e, "a record with fields has no other keys");
@@ -313,7 +316,7 @@ static bool read_record(struct encoder *e, struct record *record)
         return encode_unexpected(e, JSON_WRONG, "");
     if (!record->type.p)
         return encode_fail(e, "it has no type");
-    e->key = (struct json_slice){(const unsigned char *)"type", 4};
+    e->key = encode_word("type");
     if (!read_string(e, record->type, &type))
         return false;
     record->type = type;
@@ -323,13 +326,14 @@ static bool read_record(struct encoder *e, struct record *record)
 
 static bool write_record(struct encoder *e, struct astm_delimiters *own, const struct record *record)
 {
+    size_t begin = e->out->len;
     bool fine;
     e->marks.verbatim = record->fields.p;
     if (record->fields.p)
         fine = write_fields(e, own, record);
     else
         fine = encode_verbatim(e, record->type, own->field) && write_members(e, own, record);
-    return fine && encode_separators(e, '\r', 1, "");
+    return fine && encode_record_end(e, e->out->len == begin, own->field);
 }
 
 static bool write_records(struct encoder *e, struct astm_delimiters *own)

@@ -147,10 +147,10 @@ static bool read_declared(struct encoder *e, struct json_slice *text, bool *ther
 /* The field separator and the other ones of the segment whose name was written. *there: the segment goes on behind. */
 static bool write_declared(struct encoder *e, struct own *own, size_t begin, bool *there)
 {
-    struct json_slice field = {(const unsigned char *)"|", 1}, others, text;
+    struct json_slice field = encode_word("|"), others, text;
     const bool first = !e->record;
     *there = true;
-    if (!read_declared(e, &text, there) || (!first && !*there))
+    if (!read_declared(e, &text, there) || !*there)
         return e->result == ENCODE_DONE;
     if (text.n)
         field = text;
@@ -159,12 +159,20 @@ static bool write_declared(struct encoder *e, struct own *own, size_t begin, boo
     if (!read_declared(e, &others, there))
         return false;
     if (first && !text.n && !others.n)
-        others = (struct json_slice){(const unsigned char *)"^~\\&", 4};
+        others = encode_word("^~\\&");
     if (!encode_verbatim(e, field, 0) || !encode_verbatim(e, others, *field.p))
         return false;
     if (first)
         set_separators(e, own, hl7_separators_of(e->out->data + begin, e->out->len - begin));
     return true;
+}
+
+/* Whether what was made from `begin` on are blanks and control characters alone. */
+static bool is_blank(const struct encoder *e, size_t begin)
+{
+    while (begin < e->out->len && e->out->data[begin] <= ' ')
+        begin++;
+    return begin == e->out->len;
 }
 
 /* The segment whose bracket was read. */
@@ -185,7 +193,7 @@ static bool write_segment(struct encoder *e, struct own *own)
         if (!encode_separators(e, field, 1, "field separator") || !write_field(e, kind))
             return false;
     }
-    return encode_separators(e, '\r', 1, "");
+    return encode_record_end(e, is_blank(e, begin), field);
 }
 
 static bool write_segments(struct encoder *e, struct own *own)

@@ -37,6 +37,11 @@ static size_t write_place(const struct encoder *e, char why[ENCODE_WHY])
     return n + (size_t)snprintf(why + n, ENCODE_WHY - n, "%s", n ? ": " : "");
 }
 
+struct json_slice encode_word(const char *name)
+{
+    return (struct json_slice){(const unsigned char *)name, strlen(name)};
+}
+
 bool encode_fail(struct encoder *e, const char *format, ...)
 {
     if (e->result != ENCODE_DONE)
@@ -158,6 +163,7 @@ static bool read_end(struct encoder *e)
 
 static bool enter_records(struct encoder *e)
 {
+    e->key = encode_word("records");
     enum json_kind kind = json_reader_next(&e->reader);
     return kind == JSON_ARRAY || encode_unexpected(e, kind, "an array");
 }
@@ -208,7 +214,7 @@ static bool open_charset(struct encoder *e)
         return true;
     if (name.n >= sizeof wanted_name || strlen(wanted_name) != name.n || !charset_open(&e->charset, wanted_name)) {
         copy_word(word, name);
-        e->key = (struct json_slice){(const unsigned char *)"charset", 7};
+        e->key = encode_word("charset");
         return encode_fail(e, "%s is not known here", word);
     }
     memcpy(e->charset_name, wanted_name, sizeof wanted_name);
@@ -229,28 +235,33 @@ static void forget(struct encoder *e)
     e->utf8.len = 0;
 }
 
+/* Whether the records are what is to be encoded, and can be. */
+static bool accept_envelope(struct encoder *e, const char *protocol, bool found)
+{
+    const struct encode_envelope *v = &e->envelope;
+    e->key.n = 0;
+    if (found && v->text.p)
+        return encode_fail(e, "there are records and a text: which is meant?");
+    if (!found && !v->text.p)
+        return encode_fail(e, "it has no records");
+    if (!found)
+        e->result = ENCODE_TEXT;
+    e->key = encode_word("protocol");
+    if (v->protocol.p && !is(v->protocol, protocol))
+        return encode_fail(e, "it is not %s", protocol);
+    return found && open_charset(e);
+}
+
 bool encode_begin(struct encoder *e, const char *protocol, unsigned char *line, size_t n, size_t max,
                   struct bytes *text)
 {
-    struct encode_envelope *v = &e->envelope;
     bool found = false;
     forget(e);
     e->text = text;
     e->begin = text->len;
     e->max = max;
     json_reader_init(&e->reader, line, n);
-    if (!read_begin(e) || !read_line(e, ends_with_records(line, n), &found))
-        return false;
-    e->key.n = 0;
-    if (found && v->text.p)
-        return encode_fail(e, "there are records and a text: which is meant?");
-    if (!found) {
-        e->result = v->text.p ? ENCODE_TEXT : e->result;
-        return v->text.p ? false : encode_fail(e, "it has no records");
-    }
-    if (v->protocol.p && !is(v->protocol, protocol))
-        return encode_fail(e, "protocol: it is not %s", protocol);
-    if (!open_charset(e))
+    if (!read_begin(e) || !read_line(e, ends_with_records(line, n), &found) || !accept_envelope(e, protocol, found))
         return false;
     e->key.n = 0;
     e->out = e->charset.kind == CHARSET_UTF8 ? text : &e->utf8;
@@ -403,7 +414,7 @@ static bool put_control(struct encoder *e, unsigned char c)
     }
     if (!m->escape)
         return encode_fail(e, "it holds %s, and the message has no escape character", c == '\r' ? "CR" : "LF");
-    if (c == '\n' && !letter_of(m, '.'))
+    if (c == '\n' && !letter_of(m, '.') && m->escape != '.')
         return put_sequence(e, ".br");
     snprintf(body, sizeof body, "X%02X", c);
     return put_sequence(e, body);
@@ -442,7 +453,7 @@ bool encode_value(struct encoder *e, struct json_slice text)
     struct bytes *out = e->out;
     const unsigned char *p = text.p;
     size_t left = text.n;
-    for (;;) {
+    while (left) {
         if (!has_room(e, left))
             return false;
         if (!bytes_reserve(out, left))
@@ -451,20 +462,21 @@ bool encode_value(struct encoder *e, struct json_slice text)
         out->len += run;
         p += run;
         left -= run;
-        if (!left)
-            return true;
-        size_t taken = put_special(e, p, left);
-        if (!taken)
+        size_t taken = left ? put_special(e, p, left) : 0;
+        if (left && !taken)
             return false;
         p += taken;
         left -= taken;
     }
+    return true;
 }
 
 bool encode_separators(struct encoder *e, unsigned char separator, size_t count, const char *name)
 {
     struct bytes *out = e->out;
-    if (count && !separator)
+    if (!count)
+        return true;
+    if (!separator)
         return encode_fail(e, "the message has no %s", name);
     if (!has_room(e, count))
         return false;
@@ -473,6 +485,11 @@ bool encode_separators(struct encoder *e, unsigned char separator, size_t count,
     memset(out->data + out->len, separator, count);
     out->len += count;
     return true;
+}
+
+bool encode_record_end(struct encoder *e, bool blank, unsigned char field)
+{
+    return encode_separators(e, field, blank, "field separator") && encode_separators(e, '\r', 1, "");
 }
 
 bool encode_verbatim(struct encoder *e, struct json_slice text, unsigned char field)

@@ -85,6 +85,9 @@ bool encode_begin(struct encoder *e, const char *protocol, unsigned char *line, 
  * ENCODE_DONE. */
 enum encode_result encode_end(struct encoder *e);
 
+/* A word that is none of the line, as e->key. */
+struct json_slice encode_word(const char *name);
+
 /* Says what is wrong at e->record, e->key and e->index, unless something was wrong before. Returns false. The same for
  * a token that cannot be there, which may be JSON_WRONG; and for want of memory. */
 bool encode_fail(struct encoder *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -101,6 +104,9 @@ bool encode_value(struct encoder *e, struct json_slice text);
 
 /* Appends `count` times a separator, which may be 0 where count is: else the message has none of that name. */
 bool encode_separators(struct encoder *e, unsigned char separator, size_t count, const char *name);
+
+/* Ends a record with CR. A blank one would be none: it gets a field separator. */
+bool encode_record_end(struct encoder *e, bool blank, unsigned char field);
 
 /* Appends text that is to stand as it is, without a character that ends a field or record, nor one that only a link may
  * send. field: the field separator; 0: not looked at. */
