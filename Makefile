@@ -37,6 +37,7 @@ FAULTS := $(if $(SANITIZE)$(filter -static% -fsanitize%,$(CFLAGS) $(LDFLAGS))$(f
     $(FAULTS_SOURCE:%.c=$(BUILD)/%.so))
 FUZZERS := $(call programs,$(FUZZ_SOURCES))
 BENCHES := $(call programs,$(BENCH_SOURCES))
+ENCODE := $(BUILD)/tests/bench/encode
 
 # Flags. Those of the user (CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS) come last and are never assigned here.
 # $(call probe,FLAGS): those of FLAGS that this compiler and its linker take without a word
@@ -103,7 +104,7 @@ demo: all  ## two simulated analyzers, a listener for each, and the results as o
 
 run_tests = @CC='$(CC)' CORPUS='$(CORPUS)' SANITIZE='$(SANITIZE)' sh tests/run $(BUILD)
 
-check: all $(UNITS) $(PEERS)  ## every test (CORPUS=DIR: with captured traffic from DIR)
+check: all $(UNITS) $(PEERS) $(ENCODE)  ## every test (CORPUS=DIR: with captured traffic from DIR)
 	$(run_tests) all
 
 check-unit: $(UNITS)  ## the unit tests alone

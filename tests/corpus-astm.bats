@@ -3,6 +3,7 @@
 # it should be: file, messages, records, results, frames, bad_checksums; `-` is not counted. Records are counted that
 # have more than their type.
 load helper
+load encode
 
 setup() {
     [ -n "$CORPUS" ] || skip "CORPUS names no folder"
@@ -92,4 +93,20 @@ count() {
                 }
         }
         END { exit wrong > 0 || !files }' "$DIR/counts" "$CORPUS/EXPECTED.tsv"
+}
+
+@test "every message comes back from its positional form byte for byte" {
+    local file
+    for file in "${FILES[@]}"; do
+        identical astm "$file"
+    done
+}
+
+# Lost is only what is said by nothing: H without delimiters gets those of the standard.
+@test "decoded, encoded and decoded again every message says the same" {
+    need jq
+    local file
+    for file in "${FILES[@]}"; do
+        alike astm "$file" '(.[] | select(.type == "H" and .delimiters == null)).delimiters = "\\^&"'
+    done
 }

@@ -244,12 +244,13 @@ static bool accept_envelope(struct encoder *e, const char *protocol, bool found)
         return encode_fail(e, "there are records and a text: which is meant?");
     if (!found && !v->text.p)
         return encode_fail(e, "it has no records");
-    if (!found)
-        e->result = ENCODE_TEXT;
     e->key = encode_word("protocol");
     if (v->protocol.p && !is(v->protocol, protocol))
         return encode_fail(e, "it is not %s", protocol);
-    return found && open_charset(e);
+    if (found)
+        return open_charset(e);
+    e->result = ENCODE_TEXT;
+    return false;
 }
 
 bool encode_begin(struct encoder *e, const char *protocol, unsigned char *line, size_t n, size_t max,
