@@ -457,7 +457,7 @@ bool encode_value(struct encoder *e, struct json_slice text)
     while (left) {
         if (!has_room(e, left))
             return false;
-        if (!bytes_reserve(out, left))
+        if (out->cap - out->len < left && !bytes_reserve(out, left))
             return encode_no_memory(e);
         size_t run = special_copy(&e->marks.special, out->data + out->len, p, left);
         out->len += run;
@@ -475,8 +475,6 @@ bool encode_value(struct encoder *e, struct json_slice text)
 bool encode_separators(struct encoder *e, unsigned char separator, size_t count, const char *name)
 {
     struct bytes *out = e->out;
-    if (!count)
-        return true;
     if (!separator)
         return encode_fail(e, "the message has no %s", name);
     if (!has_room(e, count))
@@ -490,7 +488,7 @@ bool encode_separators(struct encoder *e, unsigned char separator, size_t count,
 
 bool encode_record_end(struct encoder *e, bool blank, unsigned char field)
 {
-    return encode_separators(e, field, blank, "field separator") && encode_separators(e, '\r', 1, "");
+    return (!blank || encode_separator(e, field, "field separator")) && encode_separator(e, '\r', "");
 }
 
 bool encode_verbatim(struct encoder *e, struct json_slice text, unsigned char field)

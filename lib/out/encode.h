@@ -105,6 +105,16 @@ bool encode_value(struct encoder *e, struct json_slice text);
 /* Appends `count` times a separator, which may be 0 where count is: else the message has none of that name. */
 bool encode_separators(struct encoder *e, unsigned char separator, size_t count, const char *name);
 
+/* The same once. */
+static inline bool encode_separator(struct encoder *e, unsigned char separator, const char *name)
+{
+    struct bytes *out = e->out;
+    if (!separator || out->len == out->cap || out->len - e->base >= e->max)
+        return encode_separators(e, separator, 1, name);
+    out->data[out->len++] = separator;
+    return true;
+}
+
 /* Ends a record with CR. A blank one would be none: it gets a field separator. */
 bool encode_record_end(struct encoder *e, bool blank, unsigned char field);
 
