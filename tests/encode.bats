@@ -12,8 +12,8 @@ setup() {
     for file in "$DATA"/*.astm; do
         identical astm "$file"
     done
-    for file in "$DATA"/*.hl7; do
-        identical hl7 "$file"
+    for file in "$DATA"/*.hl7; do # but iso2022.hl7: iconv may switch as often as it likes
+        [[ $file == */iso2022.hl7 ]] || identical hl7 "$file"
     done
 }
 

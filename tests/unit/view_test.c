@@ -138,6 +138,7 @@ static void senders(void)
     is_envelope("H|\\^&|||R&E&D^&\"&\r", ",\"sender\":[\"R&D\",\"&\\\"&\"]");
     is_envelope("H|\\^&|a^b\\c&F&\r", ",\"control_id\":\"a^b\\\\c|\"");
     is_envelope("H|\\^&|||\\x\r", "");
+    is_envelope("H\"\\^&\"\"\"x\r", ",\"sender\":[\"x\"],\"field_delimiter\":\"\\\"\"");
     is_envelope("P|1|M1||sender\r", "");
     is_envelope("HX|\\^&|M1||sender\r", "");
     is_envelope("", "");
