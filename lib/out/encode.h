@@ -49,7 +49,7 @@ struct encode_marks {
 
 /* Encodes one line after the other. Zero-initialised is valid; what was opened for one line is kept for the next. */
 struct encoder {
-    struct encode_envelope envelope; /* of the last line, as long as that stays; also where it was wrong */
+    struct encode_envelope envelope; /* of the last line, as long as that stays; where it is wrong, what was read */
     char why[ENCODE_WHY];            /* ENCODE_WRONG: printable ASCII, at most two words of it are the line's own */
 
     /* What follows is for the rooms that read records. */
