@@ -102,7 +102,7 @@ void encode_set_marks(struct encoder *e, const char *separators, const char *let
  * be, and e says why. */
 bool encode_value(struct encoder *e, struct json_slice text);
 
-/* Appends `count` times a separator, which may be 0 where count is: else the message has none of that name. */
+/* Appends a separator `count` times. 0: the message has none, which is an error; name says of what kind. */
 bool encode_separators(struct encoder *e, unsigned char separator, size_t count, const char *name);
 
 /* The same once. */
