@@ -16,26 +16,24 @@ decoded() {
 # identical PROTOCOL FILE: from the positional form of its messages come their own bytes, which are more than none.
 identical() {
     local dir=$BATS_TEST_TMPDIR
+    echo "# $2"
     decoded "$1" "$2" -o raw >"$dir/raw"
     decoded "$1" "$2" --positional >"$dir/lines"
-    encode "$1" <"$dir/lines" >"$dir/text" && [ -s "$dir/text" ] && cmp "$dir/text" "$dir/raw" || {
-        echo "$2"
-        return 1
-    }
+    encode "$1" <"$dir/lines" >"$dir/text"
+    [ -s "$dir/text" ]
+    cmp "$dir/text" "$dir/raw"
 }
 
 # alike PROTOCOL FILE [FILTER]: decoded, encoded and decoded again it says the same; of both sides FILTER is looked at.
 alike() {
     local dir=$BATS_TEST_TMPDIR
+    local keys="{charset, sender, control_id, records: (.records${3:+ | $3})}"
+    echo "# $2"
     decoded "$1" "$2" >"$dir/lines"
-    encode "$1" <"$dir/lines" >"$dir/text" && decoded "$1" "$dir/text" >"$dir/again" || {
-        echo "$2"
-        return 1
-    }
-    jq -c "{charset, sender, control_id, records: (.records${3:+ | $3})}" "$dir/lines" >"$dir/first"
-    jq -c "{charset, sender, control_id, records: (.records${3:+ | $3})}" "$dir/again" >"$dir/second"
-    [ -s "$dir/first" ] && cmp "$dir/first" "$dir/second" || {
-        echo "$2"
-        return 1
-    }
+    encode "$1" <"$dir/lines" >"$dir/text"
+    decoded "$1" "$dir/text" >"$dir/again"
+    jq -c "$keys" "$dir/lines" >"$dir/first"
+    jq -c "$keys" "$dir/again" >"$dir/second"
+    [ -s "$dir/first" ]
+    cmp "$dir/first" "$dir/second"
 }

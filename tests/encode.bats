@@ -56,7 +56,7 @@ setup() {
     jq -c '.records[0][3] = "A|B" | .records |= map(select(.[0] != "NTE"))' "$DIR/lines" | encode hl7 |
         tr '\r' '\n' >"$DIR/text"
     [[ $(head -n 1 "$DIR/text") == 'MSH|^~\&|A\F\B|'* ]]
-    ! grep -q ^NTE "$DIR/text"
+    run ! grep ^NTE "$DIR/text"
     decoded astm "$DATA/latin1.astm" >"$DIR/lines"
     encode astm <"$DIR/lines" >"$DIR/text"
     jq -cS '{records, charset}' "$DIR/lines" | encode astm | cmp - "$DIR/text"

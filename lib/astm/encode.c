@@ -207,8 +207,9 @@ static bool write_members(struct encoder *e, struct astm_delimiters *own, const 
     if (!sorted)
         sort(record->members, record->count);
     if (is_header(e, record->type)) {
+        e->key = encode_word("delimiters");
         if (record->count && record->members[0].number == 2) {
-            e->key = record->members[i].key;
+            e->key = record->members[0].key;
             if (!read_string(e, record->members[i++].value, &declared))
                 return false;
         }
