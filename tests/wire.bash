@@ -2,6 +2,7 @@
 # its hands: a log that it can wait for, a stdout whose reader does not read.
 
 ENQ=$'\x05' ACK=$'\x06' NAK=$'\x15' EOT=$'\x04'
+PATIENCE=30 # seconds that hear waits
 
 # dial [PORT]: connects. WIRE is the descriptor of the newest connection.
 dial() {
@@ -16,10 +17,10 @@ say() {
     printf %s "$1" >&"$WIRE"
 }
 
-# hear BYTE: it has to be the next to come, within 30 s; CLOSE: the peer has to close.
+# hear BYTE: it has to be the next to come, within PATIENCE; CLOSE: the peer has to close.
 hear() {
     local LC_ALL=C byte='' status=0
-    IFS= read -r -d '' -n 1 -t 30 -u "$WIRE" byte || status=$?
+    IFS= read -r -d '' -n 1 -t "$PATIENCE" -u "$WIRE" byte || status=$?
     if [ "$1" = CLOSE ]; then
         if [ $status != 1 ] || [ -n "$byte" ]; then
             printf 'expected the end, got %q (status %s)\n' "$byte" "$status"

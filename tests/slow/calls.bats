@@ -4,7 +4,7 @@
 load ../helper
 load ../wire
 
-FS=$'\x1c'
+FS=$'\x1c' PATIENCE=10
 SHIM=$BUILD/tests/peer/faults.so
 
 setup() {

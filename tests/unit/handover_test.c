@@ -193,6 +193,56 @@ static void test_torn_text(void)
     finish(&s);
 }
 
+static void put_report(struct stage *s, size_t len)
+{
+    static char report[2000];
+    memset(report, 'x', len);
+    report[len - 1] = '\n';
+    ok(target_stdout_put(&s->h.out, report, len), "a report of %d bytes", (int)len);
+}
+
+/* Reports of deliveries, between messages that are no lines, and where no messages go. */
+static void test_torn_reports(void)
+{
+    struct stage s;
+    begin(&s, VIEW_RAW, 10, 0);
+    offer(&s, "a", 100, 1, 1);
+    read_all(&s);
+    put_report(&s, 100);
+    read_all(&s);
+    ok(s.h.out.stream.taken > s.h.out.whole && !target_stdout_torn(&s.h.out), "a report after a raw message is whole");
+    stall(&s);
+    offer(&s, "b", 9000, 1, 2);
+    handover_pump(&s.h, 0);
+    ok(!target_stdout_torn(&s.h.out), "a raw message of which nothing is written yet is not torn");
+    handover_freeze(&s.h, 0);
+    ok(!target_stdout_torn(&s.h.out), "nor when it is refused");
+    finish(&s);
+
+    begin(&s, VIEW_RAW, 10, 0);
+    stall(&s);
+    offer(&s, "a", 9000, 1, 1);
+    read_some(&s, 4096);
+    handover_pump(&s.h, 0);
+    handover_freeze(&s.h, 0);
+    ok(s.verdict == VERDICT_LATER && target_stdout_torn(&s.h.out), "but one that is written in part is, also then");
+    finish(&s);
+
+    begin(&s, VIEW_TEXT, 10, 0);
+    target_stdout_leave(&s.h.out);
+    put_report(&s, 100);
+    read_all(&s);
+    ok(s.h.out.stream.taken && !target_stdout_torn(&s.h.out), "where no messages go a report is whole");
+    stall(&s);
+    for (int i = 0; i < 4; i++)
+        put_report(&s, 2000);
+    read_some(&s, 4096);
+    s.h.out.outlet.pipe = false; /* whatever fits */
+    handover_pump(&s.h, 0);
+    ok(target_stdout_torn(&s.h.out), "until one is written in part");
+    finish(&s);
+}
+
 static void test_invisible(void)
 {
     struct stage s;
@@ -554,6 +604,7 @@ int main(void)
     test_order();
     test_stalled();
     test_torn_text();
+    test_torn_reports();
     test_invisible();
     test_big();
     test_room();
