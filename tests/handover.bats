@@ -528,6 +528,27 @@ END
     count_lines "$DIR/fed" 2
 }
 
+@test "-x and -s with --dedup 0: a resend goes to the one that lacks it too, and to both once both have it" {
+    local cmd='while read -r l; do echo >>"$DIR/fed"; [ -e "$DIR/again" ] && echo ok || { echo >"$DIR/again"; echo retry; }; done'
+    start_listener inst-listen --dedup 0 -x 'echo >>"$DIR/runs"' -s "$cmd" 127.0.0.1:0
+    dial
+    post one AE
+    post one
+    count_lines "$DIR/runs" 1
+    count_lines "$DIR/fed" 2
+    post one
+    count_lines "$DIR/runs" 2
+    count_lines "$DIR/fed" 3
+    hang_up
+    rm "$DIR"/{runs,fed,again}
+    dial
+    deliver_twice two
+    count_lines "$DIR/runs" 1
+    count_lines "$DIR/fed" 2
+    stop_listener
+    [ "$status" = 0 ]
+}
+
 @test "-x and -s: what the command gave back is the answer when the consumer takes the message the second time" {
     local cmd='id=$(sed -n "s/.*\"control_id\":\"\([^\"]*\)\".*/\1/p"); printf "MSH|^~\\&|||||||ACK|r-1|P|2.5.1\nMSA|AA|$id|own\n"'
     start_listener hl7-listen -x "$cmd" -s 'read -r l; echo retry; while read -r l; do echo ok; done' 127.0.0.1:0

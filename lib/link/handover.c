@@ -244,7 +244,7 @@ static void remember(struct handover *h, const struct job *job, enum verdict ver
         if (reply && reply->text && bytes_append(&kept, reply->text, reply->len))
             ledger_keep_reply(&h->ledger, job->entry, &kept);
         ledger_accept(&h->ledger, job->entry);
-    } else if (verdict != VERDICT_ACCEPT && had && h->ledger.window) {
+    } else if (verdict != VERDICT_ACCEPT && had) {
         if (job->reply.len && bytes_append(&kept, job->reply.data, job->reply.len))
             ledger_keep_reply(&h->ledger, job->entry, &kept);
         ledger_refuse(&h->ledger, job->entry, had);
