@@ -3,9 +3,9 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "link/endpoint.h"
+#include "link/rejects.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -174,17 +174,14 @@ static bool walk(const struct handover *h, struct walk *w)
 
 /* ---- the rejects file ---- */
 
-/* Appends the message whole, or not at all. */
 static bool append_to_rejects(const char *file, const struct job *job)
 {
-    int fd = file && job->copy.len ? open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (fd < 0)
+    if (!file || !job->copy.len)
         return false;
-    off_t before = lseek(fd, 0, SEEK_END);
-    bool fine = write(fd, job->message.text, job->message.len) == (ssize_t)job->message.len && fdatasync(fd) == 0;
-    if (!fine && before >= 0 && ftruncate(fd, before) != 0)
-        log_line(LOG_ERROR, "%s: a message is torn in it: %s", file, strerror(errno));
-    return close(fd) == 0 && fine;
+    bool fine = rejects_append(file, job->message.text, job->message.len);
+    if (!fine)
+        log_line(LOG_ERROR, "--rejects: %s: %s", file, strerror(errno));
+    return fine;
 }
 
 /* A message that nobody will send again, and that is not to be handed over. Returns how many are lost thereby. */
