@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/option.h"
 #include "link/metrics.h"
+#include "link/rejects.h"
 #include "link/target_exec.h"
 #include "link/target_sink.h"
 #include "status.h"
@@ -405,10 +406,7 @@ static void take_inherited(struct inherited *i)
 /* The rejects file has to be there when it is needed. */
 static bool rejects_open(struct listener *l)
 {
-    int fd = l->rejects ? open(l->rejects, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (fd >= 0)
-        close(fd);
-    if (fd >= 0 || !l->rejects)
+    if (!l->rejects || rejects_make(l->rejects))
         return true;
     log_line(LOG_ERROR, "--rejects: %s: %s", l->rejects, strerror(errno));
     l->status = STATUS_CANNOT_CREATE;

@@ -433,10 +433,11 @@ END
 @test "-s: past --sink-timeout the consumer and all that it has started is ended, and what comes again is taken" {
     local cmd='[ -e "$DIR/pid" ] || { sleep 1000 & echo $! >"$DIR/pid"; read -r l; echo ok; read -r l; sleep 1000; }
         while read -r l; do echo ok; done'
-    start_listener hl7-listen --sink-timeout 300ms -s "$cmd" 127.0.0.1:0
+    start_listener hl7-listen --sink-timeout 1 -s "$cmd" 127.0.0.1:0
+    await test -s "$DIR/pid" # it does not wait for a shell to start
     dial
     post one
-    read -r -t 0.5 <>"$DIR/nothing" || : # who has nothing to answer may be silent
+    read -r -t 1.2 <>"$DIR/nothing" || : # who has nothing to answer may be silent
     none grep -q timeout "$DIR/err"
     post two AE
     grep -q 'the consumer has not answered within --sink-timeout; it is started again in 1.0 s' "$DIR/err"
@@ -525,6 +526,27 @@ END
     stop_listener
     count_lines "$DIR/runs" 1
     count_lines "$DIR/fed" 2
+}
+
+@test "-x and -s with --dedup 0: a resend goes to the one that lacks it too, and to both once both have it" {
+    local cmd='while read -r l; do echo >>"$DIR/fed"; [ -e "$DIR/again" ] && echo ok || { echo >"$DIR/again"; echo retry; }; done'
+    start_listener inst-listen --dedup 0 -x 'echo >>"$DIR/runs"' -s "$cmd" 127.0.0.1:0
+    dial
+    post one AE
+    post one
+    count_lines "$DIR/runs" 1
+    count_lines "$DIR/fed" 2
+    post one
+    count_lines "$DIR/runs" 2
+    count_lines "$DIR/fed" 3
+    hang_up
+    rm "$DIR"/{runs,fed,again}
+    dial
+    deliver_twice two
+    count_lines "$DIR/runs" 1
+    count_lines "$DIR/fed" 2
+    stop_listener
+    [ "$status" = 0 ]
 }
 
 @test "-x and -s: what the command gave back is the answer when the consumer takes the message the second time" {

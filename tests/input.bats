@@ -213,7 +213,7 @@ END
 }
 
 @test "connections from several addresses: ambiguous without peer" {
-    start_listener hl7-listen -i --proxy-protocol --send-timeout 0.3 127.0.0.1:0
+    start_listener hl7-listen -i --proxy-protocol --send-timeout 1 127.0.0.1:0
     dial
     say $'PROXY TCP4 10.0.0.5 10.0.0.1 49152 4000\r\n'"$VT"
     await 1 'connected' "$DIR/err"
@@ -360,7 +360,7 @@ END
 }
 
 @test "silence: the connection is closed, and the message goes to the next one" {
-    start_listener hl7-listen -i --answer-timeout 0.3 127.0.0.1:0
+    start_listener hl7-listen -i --answer-timeout 1 127.0.0.1:0
     dial
     feed "$(hl7 a)" "$(hl7 b)"
     hear_order a
@@ -394,7 +394,7 @@ END
 }
 
 @test "a failure tells the frame that it failed at" {
-    start_listener astm-listen -i --attempts 1 --timers reply=0.3 127.0.0.1:0
+    start_listener astm-listen -i --attempts 1 --timers reply=1 127.0.0.1:0
     dial
     feed "$(astm a)"
     hear "$ENQ"

@@ -724,8 +724,8 @@ reconnect
 > @answer AA y
 END
     { segments x; segments y; } >"$DIR/file"
-    outcome 1 --answer-timeout 0.3 --attempts 2
-    [[ $output = *'no answer within 0.3 s'*'message 1 not accepted: no-answer (attempt 1)'* ]]
+    outcome 1 --answer-timeout 1 --attempts 2
+    [[ $output = *'no answer within 1 s'*'message 1 not accepted: no-answer (attempt 1)'* ]]
     [[ $output = *'unmatched-answer'*'message 1 given up after 2 attempts: no-answer'* ]]
     [[ $output = *'message 2 accepted: AA'*'1 accepted, 1 given up'* ]]
     wait_host

@@ -157,6 +157,7 @@ struct astm_link {
     unsigned char before; /* the byte before; 0: a control byte, or none */
     bool lone_h;          /* it is an H that an unframed message may begin with */
     bool skipping;        /* it belongs to an unframed message that was dropped */
+    bool blocked;         /* an unframed message has begun behind it, and waits for one that is owed */
 
     /* sending */
     struct bytes sending; /* the message */

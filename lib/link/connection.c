@@ -107,6 +107,7 @@ static enum verdict judge(struct connection *c, const struct machine_event *even
     const char *why = protocol_of(c)->refusal(c->link->config, &event->message);
     if (why) {
         tell(c, LOG_ERROR, "rejected", "rejected a message: %s", why);
+        c->link->counters.dropped += event->owed;
         return VERDICT_NEVER;
     }
     c->hub->handover->room = room(c);
@@ -130,6 +131,22 @@ static void answer(struct connection *c, uint64_t ticket, enum verdict verdict, 
         protocol_of(c)->refuse(&c->machine, now);
 }
 
+/* Keeping a message that is owed is what the machine waits for, and whether it is handed over comes later. One that
+ * cannot be kept comes again with the frame that is not answered yet, if there is one; else it is lost. */
+static void answer_owed(struct connection *c, uint64_t ticket, enum verdict verdict, int64_t now)
+{
+    const struct protocol *p = protocol_of(c);
+    bool kept = verdict != VERDICT_LATER, mute = p->mute(&c->machine), waiting = p->waiting(&c->machine);
+    if (verdict == VERDICT_NEVER || (!kept && mute)) {
+        answer(c, ticket, VERDICT_ACCEPT, NULL, now);
+        p->settle(&c->machine, now);
+    } else {
+        answer(c, ticket, kept ? VERDICT_ACCEPT : VERDICT_LATER, NULL, now);
+    }
+    if (!kept && (mute || !waiting))
+        handover_lose(c->hub->handover, c->link);
+}
+
 static void on_message(struct connection *c, const struct machine_event *event, int64_t now)
 {
     if (!event->message.complete)
@@ -138,9 +155,10 @@ static void on_message(struct connection *c, const struct machine_event *event, 
     enum verdict verdict = judge(c, event, &reply, now);
     if (verdict != VERDICT_ACCEPT) /* at once is only what came again */
         tell_verdict(c, verdict);
-    answer(c, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, &reply, now);
-    if (event->owed && verdict != VERDICT_WAIT)
-        protocol_of(c)->settle(&c->machine, now);
+    if (event->owed)
+        answer_owed(c, event->ticket, verdict, now);
+    else
+        answer(c, event->ticket, verdict, &reply, now);
 }
 
 static void on_delivery(struct connection *c, const struct delivery *delivery, int64_t now)
@@ -298,6 +316,12 @@ static bool needs_verdict(const struct connection *c)
     return p->waiting(&c->machine) && (!c->lost || p->mute(&c->machine));
 }
 
+/* Whether bytes wait for an owed message to find its end: they may be a message that nobody sends again. */
+static bool is_held_up(const struct connection *c)
+{
+    return c->in.len && protocol_of(c)->indebted(&c->machine);
+}
+
 /* Whether nothing can come of it any more. */
 static bool is_over(const struct connection *c)
 {
@@ -313,7 +337,7 @@ static void take_in(struct connection *c, int64_t now)
         ;
     if (c->in.len)
         feed(c, c->in.data, c->in.len, now);
-    if (c->eof && !c->eof_told && !needs_verdict(c) && (!c->in.len || c->lost || !pending_out(c)))
+    if (c->eof && !c->eof_told && !needs_verdict(c) && !is_held_up(c) && (!c->in.len || c->lost || !pending_out(c)))
         tell_eof(c, now);
 }
 
@@ -510,6 +534,12 @@ void connection_verdict(struct connection *c, const struct handover_party *party
     if (verdict == VERDICT_ACCEPT && reply && reply->text && !protocol_of(c)->answers_each && hooks->reply)
         hooks->reply(hooks->context, c, reply->text, reply->len, now);
     advance(c, now);
+}
+
+void connection_settled(struct connection *c, int64_t now)
+{
+    if (c->debts)
+        advance(c, now);
 }
 
 bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now)

@@ -51,6 +51,9 @@ void connection_close(struct connection *c, int64_t now);
 /* A new connection of the same peer takes its place. */
 void connection_replace(struct connection *c, int64_t now);
 
+/* A message that was owed on a connection that is gone has found its end: what has waited for that goes on. */
+void connection_settled(struct connection *c, int64_t now);
+
 /* Has it closed when what is being done on it is done; for hooks. */
 void connection_leave(struct connection *c);
 

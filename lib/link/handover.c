@@ -3,9 +3,9 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "link/endpoint.h"
+#include "link/rejects.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -174,17 +174,14 @@ static bool walk(const struct handover *h, struct walk *w)
 
 /* ---- the rejects file ---- */
 
-/* Appends the message whole, or not at all. */
 static bool append_to_rejects(const char *file, const struct job *job)
 {
-    int fd = file && job->copy.len ? open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (fd < 0)
+    if (!file || !job->copy.len)
         return false;
-    off_t before = lseek(fd, 0, SEEK_END);
-    bool fine = write(fd, job->message.text, job->message.len) == (ssize_t)job->message.len && fdatasync(fd) == 0;
-    if (!fine && before >= 0 && ftruncate(fd, before) != 0)
-        log_line(LOG_ERROR, "%s: a message is torn in it: %s", file, strerror(errno));
-    return close(fd) == 0 && fine;
+    bool fine = rejects_append(file, job->message.text, job->message.len);
+    if (!fine)
+        log_line(LOG_ERROR, "--rejects: %s: %s", file, strerror(errno));
+    return fine;
 }
 
 /* A message that nobody will send again, and that is not to be handed over. Returns how many are lost thereby. */
@@ -198,6 +195,22 @@ static unsigned rescue(const struct handover *h, const struct job *job)
     log_line(LOG_ERROR, "A MESSAGE THAT NOBODY WILL SEND AGAIN COULD NOT BE HANDED OVER AND IS LOST (%s)",
              h->rejects ? h->rejects : "there is no --rejects file");
     return 1;
+}
+
+void handover_lose(struct handover *h, struct link *link)
+{
+    h->lost++;
+    link->counters.dropped++;
+    log_line(LOG_ERROR, "%s: A MESSAGE THAT NOBODY WILL SEND AGAIN COULD NOT BE KEPT AND IS LOST: no memory for it",
+             link->config->name);
+}
+
+/* A consumer will never take what nobody will send again. Without a rejects file that is the end of it. */
+static void reject_owed(struct handover *h, const struct job *job)
+{
+    unsigned lost = rescue(h, job);
+    if (h->rejects)
+        h->lost += lost;
 }
 
 /* A consumer will never take it: where the sender cannot be told so, it goes to the rejects file. */
@@ -228,7 +241,7 @@ static void remember(struct handover *h, const struct job *job, enum verdict ver
         if (reply && reply->text && bytes_append(&kept, reply->text, reply->len))
             ledger_keep_reply(&h->ledger, job->entry, &kept);
         ledger_accept(&h->ledger, job->entry);
-    } else if (verdict != VERDICT_ACCEPT && had && h->ledger.window) {
+    } else if (verdict != VERDICT_ACCEPT && had) {
         if (job->reply.len && bytes_append(&kept, job->reply.data, job->reply.len))
             ledger_keep_reply(&h->ledger, job->entry, &kept);
         ledger_refuse(&h->ledger, job->entry, had);
@@ -237,25 +250,18 @@ static void remember(struct handover *h, const struct job *job, enum verdict ver
     }
 }
 
-/* A message that has been acknowledged and cannot be handed over now, nor later by us: it waits for handover_rescue. */
-static void strand(struct handover *h, const struct handover_party *party, const struct message *m,
-                   const struct envelope *envelope)
+/* An owed job that cannot be handed over now, nor later by us, waits for handover_rescue. */
+static void strand(struct handover *h, struct job *job)
 {
-    struct job *job = calloc(1, sizeof *job);
-    h->strandings++;
-    if (!job)
-        return;
-    if (!keep(h, job, m, envelope)) {
-        release(h, job);
-        return;
-    }
-    job->party = *party;
-    job->next = h->stranded;
-    h->stranded = job;
+    struct job **at = &h->stranded;
+    while (*at)
+        at = &(*at)->next;
+    job->next = NULL;
+    *at = job;
 }
 
-/* The end of a job, which is in no queue any more. */
-static void finish(struct handover *h, struct job *job, enum verdict verdict, const struct reply *reply, int64_t now)
+/* A job, which is in no queue any more, has this verdict; it is not needed for that beyond the call. */
+static void decide(struct handover *h, struct job *job, enum verdict verdict, const struct reply *reply, int64_t now)
 {
     struct handover_party party = job->party;
     struct handover_waiter *waiters = NULL;
@@ -272,12 +278,20 @@ static void finish(struct handover *h, struct job *job, enum verdict verdict, co
     }
     if (party.connection)
         h->verdict(h->context, &party, verdict, reply, now);
+    else if (party.owed && h->settled)
+        h->settled(h->context, now);
     while (waiters) {
         struct handover_waiter *waiter = waiters;
         waiters = waiter->next;
         h->verdict(h->context, &waiter->party, verdict, reply, now);
         free(waiter);
     }
+}
+
+/* The end of a job. */
+static void finish(struct handover *h, struct job *job, enum verdict verdict, const struct reply *reply, int64_t now)
+{
+    decide(h, job, verdict, reply, now);
     release(h, job);
 }
 
@@ -297,12 +311,15 @@ static void refuse(struct handover *h, struct job *job, enum verdict verdict, co
         retry(h, job, now);
         return;
     }
+    if (job->party.owed && verdict == VERDICT_LATER) {
+        strand(h, job);
+        decide(h, job, verdict, reply, now);
+        return;
+    }
     if (verdict == VERDICT_NEVER && job->party.owed)
-        rescue(h, job);
+        reject_owed(h, job);
     else if (verdict == VERDICT_NEVER)
         verdict = reject(h, job);
-    else if (job->party.owed)
-        strand(h, &job->party, &job->message, &job->envelope);
     finish(h, job, verdict, verdict == VERDICT_ACCEPT ? NULL : reply, now);
 }
 
@@ -487,22 +504,36 @@ static enum verdict offer_anew(struct handover *h, const struct handover_party *
         ledger_forget(&h->ledger, entry);
     else if (entry != LEDGER_NONE)
         ledger_refuse(&h->ledger, entry, h->wanted & ~lacks);
-    if (party->owed)
-        strand(h, party, m, &envelope);
     return VERDICT_LATER;
+}
+
+/* Whether all that -c asks for have been offered. */
+static bool has_all(const struct handover *h)
+{
+    return h->limit && h->offered >= h->limit;
 }
 
 /* At the end, or with all that -c asks for: whoever is not acknowledged keeps the message. One that has no
  * acknowledgement and comes after the last that is asked for is left out as if it had come after the end. */
 static enum verdict turn_down(struct handover *h, const struct handover_party *party, const struct message *m)
 {
-    struct envelope nothing = {.id = "", .link = "", .peer = "", .received = ""};
-    if (party->owed && (h->failed || m->framed))
-        strand(h, party, m, &nothing);
-    else if (party->owed)
+    const struct envelope nothing = {.id = "", .link = "", .peer = "", .received = ""};
+    if (!party->owed)
+        return VERDICT_LATER;
+    if (has_all(h) && !m->framed && !h->failed) {
         log_line(LOG_ERROR, "a message of %zu bytes without frames came after the last one (--count): left out",
                  m->len);
-    return VERDICT_LATER;
+        return VERDICT_NEVER;
+    }
+    struct job *job = create(h);
+    if (!job || !keep(h, job, m, &nothing)) {
+        if (job)
+            release(h, job);
+        return VERDICT_LATER;
+    }
+    job->party = *party;
+    strand(h, job);
+    return VERDICT_NEVER;
 }
 
 enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct message *m,
@@ -521,7 +552,7 @@ enum verdict handover_offer(struct handover *h, const struct handover_party *par
             return offer_again(h, entry, party, reply);
         had = partial ? e->had : 0;
     }
-    if (h->failed || h->frozen || (h->limit && h->offered >= h->limit))
+    if (h->failed || h->frozen || has_all(h))
         return turn_down(h, party, m);
     if (partial)
         ledger_reopen(&h->ledger, entry);
@@ -653,9 +684,14 @@ bool handover_complete(const struct handover *h)
 unsigned handover_rescue(struct handover *h)
 {
     struct walk w = {0, NULL};
-    unsigned lost = h->strandings;
-    for (const struct job *job = h->stranded; job; job = job->next)
-        lost -= 1 - rescue(h, job);
+    unsigned lost = h->lost;
+    h->lost = 0;
+    while (h->stranded) {
+        struct job *job = h->stranded;
+        h->stranded = job->next;
+        lost += rescue(h, job);
+        release(h, job);
+    }
     while (walk(h, &w))
         if (w.job->party.owed)
             lost += rescue(h, w.job);

@@ -181,6 +181,8 @@ struct protocol {
     bool (*waiting)(const struct machine *m);
     /* It waits for the verdict on a message that has no acknowledgement: nothing more is read before it. */
     bool (*mute)(const struct machine *m);
+    /* A message is owed: what is not taken meanwhile is when that is settled. */
+    bool (*indebted)(const struct machine *m);
     size_t (*held)(const struct machine *m);
     void (*free)(struct machine *m);
     /* What the machine cannot know: how many bytes more it may hold; and that so many messages more (or less) are owed

@@ -118,6 +118,11 @@ static bool waiting(const struct machine *m)
     return astm_link_waiting(&m->astm);
 }
 
+static bool indebted(const struct machine *m)
+{
+    return m->astm.owed != 0;
+}
+
 /* A frame that waits for its verdict, or for its refusal, is refused as if the time for it were over. */
 static void refuse(struct machine *m, int64_t now)
 {
@@ -276,6 +281,7 @@ const struct protocol protocol_astm = {
     .resting = resting,
     .waiting = waiting,
     .mute = mute,
+    .indebted = indebted,
     .held = held,
     .free = release,
     .inform = inform,

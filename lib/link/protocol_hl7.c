@@ -141,7 +141,7 @@ static bool waiting(const struct machine *m)
     return hl7_link_waiting(&m->hl7);
 }
 
-static bool mute(const struct machine *m)
+static bool never(const struct machine *m)
 {
     (void)m;
     return false;
@@ -287,7 +287,8 @@ const struct protocol protocol_hl7 = {
     .quiet = idle,
     .resting = idle,
     .waiting = waiting,
-    .mute = mute,
+    .mute = never,
+    .indebted = never,
     .held = held,
     .free = release,
     .inform = inform,

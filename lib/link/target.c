@@ -5,6 +5,7 @@
 void target_append(struct target *t, struct job *job)
 {
     job->next = NULL;
+    job->begin = UINT64_MAX;
     job->end = 0;
     if (t->last)
         t->last->next = job;

@@ -26,7 +26,8 @@ struct job {
     struct job *next; /* in the queue of its target */
     struct handover_party party;
     uint32_t entry;  /* in the ledger, or LEDGER_NONE */
-    uint64_t end;    /* the offset behind its last byte in the stream of its target; 0: not begun there yet */
+    uint64_t begin;  /* the offset of its first byte in the stream of its target; UINT64_MAX: not begun there yet */
+    uint64_t end;    /* and behind its last; 0: it is not rendered whole there yet */
     size_t records;  /* of the message */
     int64_t wall_us; /* when it was offered */
     int64_t again;   /* owed, and refused for now: when it is tried again, ms */

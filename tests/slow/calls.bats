@@ -4,7 +4,7 @@
 load ../helper
 load ../wire
 
-FS=$'\x1c'
+FS=$'\x1c' PATIENCE=10
 SHIM=$BUILD/tests/peer/faults.so
 
 setup() {
@@ -29,6 +29,23 @@ send_astm() {
     dial 2>/dev/null || return
     { say "$ENQ" && hear "$ACK" && say_frame 1 "$(message "$1")" && hear "$ACK"; } >/dev/null 2>&1 || status=1
     [ $status = 1 ] || say "$EOT" 2>/dev/null || :
+    hang_up
+    return $status
+}
+
+# send_cut ID: two messages, the first without L, which is whole when the second begins. True where all was acknowledged.
+send_cut() {
+    local i status=1
+    dial 2>/dev/null || return
+    if { say "$ENQ" && hear "$ACK" && say_frame 1 $'H|\\^&|'"$1-1"$'\rR|1|^^^GLU|5.4\r' && hear "$ACK"; } >/dev/null 2>&1; then
+        for i in 1 2 3; do
+            say_frame 2 "$(message "$1-2")" 2>/dev/null && hear "$ACK" >/dev/null 2>&1 || continue
+            printf '%s\n' "$1-1" "$1-2" >>acknowledged
+            say "$EOT" 2>/dev/null || :
+            status=0
+            break
+        done
+    fi
     hang_up
     return $status
 }
@@ -59,9 +76,14 @@ session() {
     LISTENER=
     mkfifo ready nothing
     : >acknowledged
-    [ "$1" = stdout ] || into=(-j journal)
+    local where=listen:localhost:0
+    case $1 in
+    stdout) ;;
+    cut) where=listen:127.0.0.1:0 ;; # no look-up whose memory fails first
+    *) into=(-j journal) ;;
+    esac
     env "FAULTS=$2" FAULTS_FIRED=fired FAULTS_CALLS=calls "LD_PRELOAD=$SHIM" inst-listen -R 5 --metrics metrics \
-        "${into[@]}" listen:localhost:0 5>ready >out 2>err </dev/null 3>&- &
+        "${into[@]}" "$where" 5>ready >out 2>err </dev/null 3>&- &
     LISTENER=$!
     PORT=
     mapfile endpoints <ready
@@ -69,7 +91,9 @@ session() {
         [[ $endpoint != listen:127.*$'\n' ]] || PORT=${endpoint##*:}
     done
     PORT=${PORT%$'\n'}
-    if [ -n "$PORT" ]; then
+    if [ -n "$PORT" ] && [ "$1" = cut ]; then
+        send_cut c1 || send_cut c2 || send_cut c3 || echo "nothing is ever acknowledged" >>unanswered
+    elif [ -n "$PORT" ]; then
         offer hl7 h1
         offer astm a1
         if [ "$1" = rotated ]; then
@@ -92,7 +116,7 @@ session() {
     69) grep -q 'localhost' err || echo "ended with 69: $(cat err)" >>problems ;; # the look-up failed
     *) echo "ended with status $status: $(cat err)" >>problems ;;
     esac
-    if [ "$1" = stdout ]; then
+    if [ "$1" = stdout ] || [ "$1" = cut ]; then
         check_lines out
     else
         check_lines journal*
@@ -139,6 +163,16 @@ sweep() {
 
 @test "stdout: memory is exhausted" {
     EVERY=${EVERY_MALLOC:-6} FROM=0 sweep stdout malloc # the beginning of all three modes is the same
+}
+
+@test "a message without L that the next one ends: memory is exhausted" {
+    sweep cut malloc
+}
+
+@test "a rejects file whose folder cannot be synced is none, exit 73" {
+    need timeout
+    run -73 env FAULTS=fsync:1 LD_PRELOAD="$SHIM" timeout 20 astm-listen --rejects "$DIR/rejects" 127.0.0.1:0
+    [[ $output = *"--rejects: $DIR/rejects: Input/output error"* ]]
 }
 
 @test "stdout: calls of all other kinds fail" {

@@ -717,6 +717,22 @@ static void two_links(void)
     astm_link_free(&b.link);
 }
 
+/* A caller need not push again before the machine says that it may take it. */
+static void held_up(void)
+{
+    static const unsigned char bytes[] = "H|\\^&\rL|1\r";
+    struct astm_event event;
+    struct bench b;
+    bench_begin(&b, &configs[HOST]);
+    b.link.owed = 1; /* on another connection */
+    is_int((int)astm_link_push(&b.link, bytes, 1, 1000), 1, "while a message is owed, H is taken");
+    is_int((int)astm_link_push(&b.link, bytes + 1, sizeof bytes - 2, 1000), 0, "and what shows it a message waits");
+    astm_link_settle(&b.link, 9000);
+    is_int((int)astm_link_push(&b.link, bytes + 1, sizeof bytes - 2, 9000), sizeof bytes - 2, "it is taken afterwards");
+    ok(astm_link_next(&b.link, &event) && event.message.len == sizeof bytes - 1, "whole, however long that was");
+    astm_link_free(&b.link);
+}
+
 static void wire_events(void)
 {
     static const unsigned char bytes[] = "x\005\0021H|\\^&\r\003E5\r\n\0022L\0022L|1\r\0033B\r\n";
@@ -758,6 +774,7 @@ int main(void)
     bounds();
     nothing_is_held_when_idle();
     two_links();
+    held_up();
     wire_events();
     names();
     return done();
