@@ -411,13 +411,20 @@ static enum verdict offer_again(struct handover *h, uint32_t entry, const struct
     return VERDICT_ACCEPT;
 }
 
+/* Whether the message asks for something: what is given back for it depends on what it is. */
+static bool is_query(struct handover *h, uint32_t entry)
+{
+    return entry != LEDGER_NONE && ledger_at(&h->ledger, entry)->query;
+}
+
 /* Whether the only target that it lacks can take it as it comes. Where the message itself may still be needed it
  * cannot. */
 static bool takes_in_place(struct handover *h, struct job *job, const struct message *m,
                            const struct envelope *envelope)
 {
     struct target *t = lowest(h, job->lacks);
-    bool only = !(job->lacks & (job->lacks - 1)), needed = job->party.owed || (h->rejects && t->kind->rejects);
+    bool only = !(job->lacks & (job->lacks - 1)), needed = job->party.owed || is_query(h, job->entry);
+    needed = needed || (h->rejects && t->kind->rejects);
     return only && !needed && t->kind->in_place && t->kind->in_place(t, job, m, envelope);
 }
 

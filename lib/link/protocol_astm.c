@@ -1,4 +1,4 @@
-#include "astm/record.h"
+#include "astm/query.h"
 #include "link/protocol.h"
 
 #include <stdio.h>
@@ -212,7 +212,7 @@ static const char *refusal(const struct link_config *config, const struct messag
 static bool key(const struct message *m, unsigned char bytes[16], bool *query)
 {
     astm_message_key(m, bytes);
-    *query = astm_message_query(m);
+    *query = astm_query_of(m->text, m->len) != ASTM_QUERY_NONE;
     return true;
 }
 

@@ -81,8 +81,10 @@ void target_remove(struct target *t, struct job *job);
 /* The most bytes that may be sent back for it: as many as its link's messages may have. */
 size_t target_reply_max(const struct job *job);
 
-/* What a consumer gave back for the job, made ready to be sent: the records of an ASTM reply are ended by CR alone.
- * False where it is none: nothing but blanks, or no ASTM message, of which it tells. */
+/* What a consumer gave back for the job, which is its own still, made ready to be sent: the records of an ASTM reply
+ * are ended by CR alone. Where nothing was given back for an ASTM query, by none of the consumers, it becomes the
+ * message that says that nothing is known. False where there is none: nothing but blanks, no ASTM message, or for a
+ * query that is cancelled; it tells of these two. */
 bool target_reply_fits(const struct job *job, struct bytes *text);
 
 #endif
