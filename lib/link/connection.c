@@ -130,6 +130,15 @@ static void answer(struct connection *c, uint64_t ticket, enum verdict verdict, 
         protocol_of(c)->refuse(&c->machine, now);
 }
 
+/* What is given back where an answer says nothing of its own is a message of ours. */
+static void give_back(struct connection *c, enum verdict verdict, const struct reply *reply, int64_t now)
+{
+    const struct hub_hooks *hooks = &c->hub->hooks;
+    if (verdict == VERDICT_ACCEPT && reply && reply->text && !reply->repeated && !protocol_of(c)->answers_each &&
+        hooks->reply)
+        hooks->reply(hooks->context, c, reply->text, reply->len, now);
+}
+
 static void on_message(struct connection *c, const struct machine_event *event, int64_t now)
 {
     if (!event->message.complete)
@@ -139,6 +148,7 @@ static void on_message(struct connection *c, const struct machine_event *event, 
     if (verdict != VERDICT_ACCEPT) /* at once is only what came again */
         tell_verdict(c, verdict);
     answer(c, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, &reply, now);
+    give_back(c, verdict, &reply, now);
     if (event->owed && verdict != VERDICT_WAIT)
         protocol_of(c)->settle(&c->machine, now);
 }
@@ -506,15 +516,18 @@ void connection_verdict(struct connection *c, const struct handover_party *party
         protocol_of(c)->settle(&c->machine, now);
     else
         answer(c, party->ticket, verdict, reply, now);
-    const struct hub_hooks *hooks = &c->hub->hooks;
-    if (verdict == VERDICT_ACCEPT && reply && reply->text && !protocol_of(c)->answers_each && hooks->reply)
-        hooks->reply(hooks->context, c, reply->text, reply->len, now);
+    give_back(c, verdict, reply, now);
     advance(c, now);
 }
 
 bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now)
 {
     return !c->leaving && !c->closing && !c->eof && !c->source.gone && protocol_of(c)->send(&c->machine, text, n, now);
+}
+
+bool connection_withdraw(struct connection *c)
+{
+    return protocol_of(c)->withdraw && protocol_of(c)->withdraw(&c->machine);
 }
 
 bool connection_idle(const struct connection *c)

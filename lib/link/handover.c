@@ -338,7 +338,7 @@ void handover_served(struct handover *h, struct target *target, struct job *job,
         give(h, job, now);
         return;
     }
-    struct reply kept = {NULL, job->reply.data, job->reply.len};
+    struct reply kept = {.text = job->reply.data, .len = job->reply.len};
     finish(h, job, VERDICT_ACCEPT, job->reply.len ? &kept : reply, now);
 }
 
@@ -403,11 +403,12 @@ static enum verdict offer_again(struct handover *h, uint32_t entry, const struct
     party->link->counters.repeats++;
     if (h->repeated)
         h->repeated(h->context, party);
+    bool here = e->connection == party->connection;
     e->connection = party->connection;
     e->ticket = party->ticket;
     if (!e->accepted)
         return wait_too(h, entry, party);
-    *reply = (struct reply){NULL, e->reply.data, e->reply.len};
+    *reply = (struct reply){.text = e->reply.data, .len = e->reply.len, .repeated = here};
     return VERDICT_ACCEPT;
 }
 

@@ -165,6 +165,9 @@ struct protocol {
     /* A message that waits for its verdict is refused now. */
     void (*refuse)(struct machine *m, int64_t now);
     bool (*send)(struct machine *m, const unsigned char *text, size_t n, int64_t now);
+    /* Takes back what was put up for sending, where that may wait for longer than anybody wants. False: there is
+     * nothing, or it is under way. NULL: it is on its way at once. */
+    bool (*withdraw)(struct machine *m);
     /* Why such a text, records each ended by CR, can never be sent; NULL: it can. */
     const char *(*unsendable)(const unsigned char *text, size_t n);
     const unsigned char *(*out)(const struct machine *m, size_t *n);

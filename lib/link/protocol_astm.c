@@ -131,6 +131,11 @@ static bool put_up(struct machine *m, const unsigned char *text, size_t n, int64
     return astm_link_send(&m->astm, text, n, now);
 }
 
+static bool withdraw(struct machine *m)
+{
+    return astm_link_withdraw(&m->astm);
+}
+
 static const char *unsendable(const unsigned char *text, size_t n)
 {
     return astm_is_header(text, n) ? protocol_restricted(text, n) : "it does not begin with an H record";
@@ -265,6 +270,7 @@ const struct protocol protocol_astm = {
     .settle = settle,
     .refuse = refuse,
     .send = put_up,
+    .withdraw = withdraw,
     .unsendable = unsendable,
     .out = out,
     .sent = sent,

@@ -203,7 +203,7 @@ static void finish(struct exec_run *r, int status, int64_t now)
     bytes_free(&r->piece);
     if (job) {
         bool fits = verdict == VERDICT_ACCEPT && target_reply_fits(job, &text);
-        struct reply reply = {NULL, fits ? text.data : NULL, fits ? text.len : 0};
+        struct reply reply = {.text = fits ? text.data : NULL, .len = fits ? text.len : 0};
         serve(r->exec, job, verdict, &reply, now);
     }
     bytes_free(&text);
