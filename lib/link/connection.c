@@ -1,5 +1,6 @@
 #include "link/connection.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "link/port.h"
 #include "link/serial.h"
@@ -88,8 +89,16 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
     short_ident_next(&c->hub->control_ids, wall, stamp->id);
 }
 
-static const struct machine_observer observer = {NULL, on_notice, on_acknowledged, on_stamp},
-                                     wire_observer = {on_wire, on_notice, on_acknowledged, on_stamp};
+/* It goes out when the answer has, and nothing else is being sent. */
+static void on_follow(void *context, const unsigned char *text, size_t n)
+{
+    struct connection *c = context;
+    if (c->hub->hooks.reply)
+        c->hub->hooks.reply(c->hub->hooks.context, c, text, n, clock_ms());
+}
+
+static const struct machine_observer observer = {NULL, on_notice, on_acknowledged, on_stamp, on_follow},
+                                     wire_observer = {on_wire, on_notice, on_acknowledged, on_stamp, on_follow};
 
 /* ---- messages ---- */
 

@@ -403,7 +403,7 @@ static enum verdict offer_again(struct handover *h, uint32_t entry, const struct
     party->link->counters.repeats++;
     if (h->repeated)
         h->repeated(h->context, party);
-    bool here = e->connection == party->connection;
+    bool here = e->connection == party->connection || party->link->config->orders;
     e->connection = party->connection;
     e->ticket = party->ticket;
     if (!e->accepted)

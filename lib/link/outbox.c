@@ -15,6 +15,7 @@ struct outbox_item {
     const char *reason, *code; /* of the last attempt that failed; NULL: there was none */
     char tried[64];            /* the peer of the last attempt */
     size_t size;               /* bytes counted */
+    bool unreported;           /* nobody waits for a report */
     struct outbox_slice id, peer;
     struct bytes text;
     unsigned char own[]; /* id and peer */
@@ -121,6 +122,8 @@ static const char *name_of(const struct link *link)
 static void report(struct outbox *o, const struct link *link, const struct outbox_item *item, bool sent,
                    const char *reason, const struct delivery *d, int64_t now)
 {
+    if (item->unreported)
+        return;
     struct outbox_report r = {.id = item->id,
                               .peer = item->peer,
                               .link = link,
@@ -261,21 +264,35 @@ static void free_item(struct outbox_item *item)
     free(item);
 }
 
-void outbox_add(struct outbox *o, struct link *link, const struct outbox_message *m, int64_t now)
+/* Puts a message into the link's queue, or says why it cannot be. */
+static void enqueue(struct outbox *o, struct link *link, const struct outbox_message *m, bool unreported, int64_t now)
 {
     char wrong[128];
     const char *why;
-    struct outbox_item *item = create(link, m, &why, wrong, now), bare = {.id = m->id, .peer = m->peer, .came = now};
+    struct outbox_item *item = create(link, m, &why, wrong, now),
+                       bare = {.id = m->id, .peer = m->peer, .came = now, .unreported = unreported};
     struct outbox_link *l = why ? NULL : need_link(o, link);
     if (!why)
         why = o->stopping ? "stopping" : !l ? "no-memory" : no_room(o, &l->queue, item);
     if (!why) {
+        item->unreported = unreported;
         keep(o, l, &l->queue, item);
         return;
     }
     tell_failed(link, &bare, why);
     report(o, link, &bare, false, why, NULL, now);
     free_item(item);
+}
+
+void outbox_add(struct outbox *o, struct link *link, const struct outbox_message *m, int64_t now)
+{
+    enqueue(o, link, m, false, now);
+}
+
+void outbox_pass(struct outbox *o, struct link *link, const unsigned char *text, size_t n, int64_t now)
+{
+    const struct outbox_message m = {.text = {text, n}};
+    enqueue(o, link, &m, true, now);
 }
 
 void outbox_reply(struct outbox *o, struct connection *c, const unsigned char *text, size_t n, int64_t now)
