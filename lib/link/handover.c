@@ -311,7 +311,8 @@ static void give(struct handover *h, struct job *job, int64_t now)
 {
     struct target *t = lowest(h, job->lacks);
     target_append(t, job);
-    t->kind->take(t, job, now);
+    if (t->kind->take)
+        t->kind->take(t, job, now);
 }
 
 /* What the first consumer gave back is kept until the last has the message. */
@@ -348,7 +349,8 @@ static void refuse_all(struct handover *h, int64_t now)
         struct target *t = h->targets[i];
         while (t && t->first) {
             struct job *job = t->first;
-            t->kind->forget(t, job);
+            if (t->kind->forget)
+                t->kind->forget(t, job);
             target_remove(t, job);
             refuse(h, job, VERDICT_LATER, NULL, now);
         }
@@ -618,7 +620,7 @@ void handover_pump(struct handover *h, int64_t now)
         if (!t)
             continue;
         t->kind->pump(t, now);
-        h->pieces += t->kind->held(t);
+        h->pieces += t->kind->held ? t->kind->held(t) : 0;
     }
     if (h->failed)
         refuse_all(h, now);
