@@ -57,10 +57,10 @@ static const char help[] = "usage: instsim astm|hl7 [OPTION ...] ENDPOINT [FILE 
                            "      --mllp-strict       FS CR alone ends a block\n"
                            "      --answer-timeout T  how long an answer is waited for (30 s)\n"
                            "\n"
-                           "Exit status: 0 all were accepted, 1 some were not or there was no message, 64 usage,\n"
-                           "66 no such input, 69 none was accepted, 71 operating system, 74 input or output\n"
-                           "failed, 77 not permitted. Of queries: 0 all brought orders, 1 nothing is known of some,\n"
-                           "69 one had no good answer. See instsim(1).\n";
+                           "Exit status: 0 all were accepted, and queries brought orders, 1 some were not, some\n"
+                           "brought none, or there was no message, 64 usage, 66 no such input, 69 none was\n"
+                           "accepted, or a query had no good answer, 71 operating system, 74 input or output\n"
+                           "failed, 77 not permitted. See instsim(1).\n";
 
 enum {
     STOP_MS = 3000,  /* for the last words once all is sent */
