@@ -185,10 +185,16 @@ static void close_it(struct target *t)
     a->one = NULL;
 }
 
+/* What comes when the turn's work is done, since that let another message in, is not left until something happens. */
+static int64_t deadline(struct loop_source *source)
+{
+    return ((const struct target *)(void *)source)->first ? 0 : INT64_MAX;
+}
+
 void ask_open(struct ask *a)
 {
     static const struct target_kind kind = {.order = TARGET_EXEC, .pump = pump, .close = close_it};
-    a->target = (struct target){.source = {.fd = -1}, .kind = &kind};
+    a->target = (struct target){.source = {.fd = -1, .deadline = deadline}, .kind = &kind};
     a->due = INT64_MAX;
     short_ident_init(&a->ids);
 }

@@ -470,6 +470,14 @@ static void offer(struct hl7_link *l, const struct hl7_message *m, const struct 
     }
 }
 
+/* An answer that says more than a code is handed over also when nobody waits for it. */
+static void offer_unasked(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa)
+{
+    if (msa && !hl7_header_deferred(&m->header))
+        tell_unmatched(l, msa);
+    offer(l, m, msa);
+}
+
 static void unreadable(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa)
 {
     enum hl7_code code = refuse(l, m, msa, VERDICT_NEVER, m->header.error, m->header.why);
@@ -506,7 +514,7 @@ static void on_message(struct hl7_link *l, struct hl7_message *m)
     else if (msa && (answers_ours(l, msa) || is_acknowledgement(&m->header)))
         on_answer(l, m, msa);
     else
-        offer(l, m, msa);
+        offer_unasked(l, m, msa);
 }
 
 /* Release 2: the commit block goes before the answers to what was in the block. */

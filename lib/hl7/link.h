@@ -40,7 +40,7 @@ enum hl7_notice {
     HL7_NOTICE_CONDITION,  /* MSH-15 or MSH-16 has a value that is none: original mode; told once per connection */
     HL7_NOTICE_OWN_ANSWER, /* what the caller gave is no answer, or not asked for: the plain one is sent; or part of it
                             * cannot be sent */
-    HL7_NOTICE_UNMATCHED,  /* an acknowledgement that nobody waits for */
+    HL7_NOTICE_UNMATCHED,  /* an answer that nobody waits for */
     HL7_NOTICE_LATE,       /* … to a message that has been given up */
     HL7_NOTICE_DUPLICATE,  /* … to a message that has been answered */
     HL7_NOTICE_ODD_ANSWER, /* an answer to our message that is not what was asked for */

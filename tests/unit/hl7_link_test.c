@@ -343,13 +343,17 @@ static const struct vector receiving[] = {
 
     {"an ACK that nobody waits for is no message", "a", NULL, TEXT(REPLY("AA", "1") REPLY("CE", "")),
      "! unmatched-answer\n! unmatched-answer\n"},
-    {"other answers that nobody waits for are, and get no application answer", "a", NULL,
-     TEXT(VT "MSH|^~\\&|A||||||RSP^K11|7|P|2.5\rMSA|AA|1\rQAK|1\r" END), "answer 7\n"},
+    {"other answers that nobody waits for are, which is told, and get no application answer", "a", NULL,
+     TEXT(VT "MSH|^~\\&|A||||||RSP^K11|7|P|2.5\rMSA|AA|1\rQAK|1\r" END), "! unmatched-answer\nanswer 7\n"},
+    {"a deferred response is a message, and is answered", "a", NULL,
+     TEXT(VT "MSH|^~\\&|A||||||DSR^Q03|7|P|2.3\rMSA|AA|1\rDSP|1\r" END),
+     "answer 7\n> MSH|^~\\&|||A||T||ACK^Q03|N1|P|2.3/MSA|AA|7/\n"},
     {"but CA where they ask for it", "al", NULL,
      TEXT(VT "MSH|^~\\&|A||||||RSP^K11|7|P|2.5|||AL|AL\rMSA|AA|1\r" END VT
              "MSH|^~\\&|A||||||ORL^O34|8|P|2.5|||AL|AL\rMSA|AE|1\r" END),
-     "answer 7\n> MSH|^~\\&|||A||T||ACK^K11|N1|P|2.5/MSA|CA|7/\n"
-     "answer 8\n> MSH|^~\\&|||A||T||ACK^O34|N2|P|2.5/MSA|CE|8/ERR|||207^Application internal error^HL70357|E/\n"
+     "! unmatched-answer\nanswer 7\n> MSH|^~\\&|||A||T||ACK^K11|N1|P|2.5/MSA|CA|7/\n"
+     "! unmatched-answer\nanswer 8\n> MSH|^~\\&|||A||T||ACK^O34|N2|P|2.5/MSA|CE|8/ERR|||207^Application internal "
+     "error^HL70357|E/\n"
      "! not-handed-over\n"},
     {"an ACK of a message gets CA where it asks for it", "a", NULL,
      TEXT(VT "MSH|^~\\&|A||||||ACK|7|P|2.5|||AL|AL\rMSA|AA|1\r" END),
@@ -768,8 +772,7 @@ static void own_answers(void)
          "> MSH|^~\\&|X||||||RSP|9|P|2.5/MSA|AA|1/\n! own-answer\n! own-answer\n! own-answer\n! own-answer\n"
          "! own-answer\n"},
         {"what stands before the first MSH does not count", MORE("1", ""),
-         "orders:\nMSH|^~\\&|X||||||RSP|9|P|2.5\nMSA|AA|1\n",
-         "> MSH|^~\\&|X||||||RSP|9|P|2.5/MSA|AA|1/\n"},
+         "orders:\nMSH|^~\\&|X||||||RSP|9|P|2.5\nMSA|AA|1\n", "> MSH|^~\\&|X||||||RSP|9|P|2.5/MSA|AA|1/\n"},
         {"CA goes before it where it is asked for", MORE("1", "|||AL|AL"),
          "MSH|^~\\&|X||||||RSP^K11|9|P|2.5\rMSA|AA|1\r",
          SAID("1", "CA", "1") "> MSH|^~\\&|X||||||RSP^K11|9|P|2.5/MSA|AA|1/\n"},
