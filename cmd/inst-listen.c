@@ -44,6 +44,7 @@ static const char help[] = "usage: inst-listen [OPTION ...] [-f FILE] [ENDPOINT 
                            "      --segment-end WHICH what ends a segment: auto (default), cr or lf\n"
                            "      --specimen FIELDS   where results have their specimen from\n"
                            "      --answer-timeout T  how long an answer to a message of ours is waited for (30 s)\n"
+                           "      --orders LINK       the link that takes what follows the answer of -x or -s\n"
                            "\n"
                            "Exit status: 0 done, 64 usage, 66 no such input, 69 address in use, host unknown or\n"
                            "all dials given up, 71 operating system, 73 cannot create, 74 output failed, 75\n"

@@ -295,6 +295,14 @@ static bool take_answer_timeout(struct link_options *o, const char *value)
     return take_wait(o, value, &o->config.hl7.answer_ms);
 }
 
+/* Which link it is shows when all are known. */
+static bool take_orders(struct link_options *o, const char *value)
+{
+    free(o->orders);
+    o->config.orders = o->orders = strdup(value);
+    return o->orders || refuse(o, "memory is exhausted");
+}
+
 /* ---- all of them ---- */
 
 static const struct {
@@ -329,6 +337,7 @@ static const struct {
     {"segment-end", LINK_HL7 | LINK_RECEIVES, false, take_segment_end},
     {"specimen", LINK_HL7 | LINK_RECEIVES, false, take_specimen},
     {"answer-timeout", LINK_HL7 | LINK_SENDS | LINK_RECEIVES, false, take_answer_timeout},
+    {"orders", LINK_HL7 | LINK_RECEIVES, false, take_orders},
 };
 
 enum { OPTIONS = sizeof table / sizeof *table };
@@ -380,4 +389,5 @@ void link_options_free(struct link_options *o)
 {
     charset_close(&o->charset);
     free(o->password);
+    free(o->orders);
 }

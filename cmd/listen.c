@@ -471,9 +471,27 @@ static void on_done(void *context, struct connection *c, const struct delivery *
     outbox_done(&((struct listener *)context)->outbox, c, delivery, now);
 }
 
+/* The open link that takes orders for instruments on that one; NULL: there is none now. */
+static struct link *orders_link(const struct listener *l, const char *name)
+{
+    struct link *link = l->running->links;
+    while (link && (link->gone || strcmp(link->config->name, name) != 0))
+        link = link->next;
+    return link;
+}
+
 static void on_reply(void *context, struct connection *c, const unsigned char *text, size_t n, int64_t now)
 {
-    outbox_reply(&((struct listener *)context)->outbox, c, text, n, now);
+    struct listener *l = context;
+    const char *name = c->machine.protocol == &protocol_hl7 ? c->link->config->orders : NULL;
+    struct link *orders = name ? orders_link(l, name) : c->link;
+    if (!orders)
+        log_line(LOG_ERROR, "%s: what follows an answer is not sent: the link %s is not open", c->link->config->name,
+                 name);
+    else if (orders == c->link)
+        outbox_reply(&l->outbox, c, text, n, now);
+    else
+        outbox_pass(&l->outbox, orders, text, n, now);
 }
 
 static void on_stopping(void *context, int64_t now)

@@ -1197,6 +1197,14 @@ bool astm_link_send(struct astm_link *l, const unsigned char *text, size_t n, in
     return true;
 }
 
+bool astm_link_withdraw(struct astm_link *l)
+{
+    if (!l->sending.len || l->state == BIDDING || l->state == SENDING)
+        return false;
+    bytes_free(&l->sending);
+    return true;
+}
+
 bool astm_link_sending(const struct astm_link *l)
 {
     return l->sending.len != 0;

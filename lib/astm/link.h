@@ -191,6 +191,9 @@ void astm_link_settle(struct astm_link *l, int64_t now);
  * or memory is exhausted. It ends with a DONE event. */
 bool astm_link_send(struct astm_link *l, const unsigned char *text, size_t n, int64_t now);
 
+/* Takes the message that was put up for sending back, without an event. False: there is none, or it is under way. */
+bool astm_link_withdraw(struct astm_link *l);
+
 /* Whether astm_link_send would be refused. */
 bool astm_link_sending(const struct astm_link *l);
 

@@ -1,5 +1,6 @@
 #include "link/connection.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "link/port.h"
 #include "link/serial.h"
@@ -88,8 +89,16 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
     short_ident_next(&c->hub->control_ids, wall, stamp->id);
 }
 
-static const struct machine_observer observer = {NULL, on_notice, on_acknowledged, on_stamp},
-                                     wire_observer = {on_wire, on_notice, on_acknowledged, on_stamp};
+/* It goes out when the answer has, and nothing else is being sent. */
+static void on_follow(void *context, const unsigned char *text, size_t n)
+{
+    struct connection *c = context;
+    if (c->hub->hooks.reply)
+        c->hub->hooks.reply(c->hub->hooks.context, c, text, n, clock_ms());
+}
+
+static const struct machine_observer observer = {NULL, on_notice, on_acknowledged, on_stamp, on_follow},
+                                     wire_observer = {on_wire, on_notice, on_acknowledged, on_stamp, on_follow};
 
 /* ---- messages ---- */
 
@@ -137,7 +146,7 @@ static void answer_owed(struct connection *c, uint64_t ticket, enum verdict verd
 {
     const struct protocol *p = protocol_of(c);
     bool kept = verdict != VERDICT_LATER, mute = p->mute(&c->machine), waiting = p->waiting(&c->machine);
-    if (verdict == VERDICT_NEVER || (!kept && mute)) {
+    if (verdict == VERDICT_NEVER || verdict == VERDICT_ACCEPT || (!kept && mute)) {
         answer(c, ticket, VERDICT_ACCEPT, NULL, now);
         p->settle(&c->machine, now);
     } else {
@@ -145,6 +154,15 @@ static void answer_owed(struct connection *c, uint64_t ticket, enum verdict verd
     }
     if (!kept && (mute || !waiting))
         handover_lose(c->hub->handover, c->link);
+}
+
+/* What is given back where an answer says nothing of its own is a message of ours. */
+static void give_back(struct connection *c, enum verdict verdict, const struct reply *reply, int64_t now)
+{
+    const struct hub_hooks *hooks = &c->hub->hooks;
+    if (verdict == VERDICT_ACCEPT && reply && reply->text && !reply->repeated && !protocol_of(c)->answers_each &&
+        hooks->reply)
+        hooks->reply(hooks->context, c, reply->text, reply->len, now);
 }
 
 static void on_message(struct connection *c, const struct machine_event *event, int64_t now)
@@ -159,6 +177,7 @@ static void on_message(struct connection *c, const struct machine_event *event, 
         answer_owed(c, event->ticket, verdict, now);
     else
         answer(c, event->ticket, verdict, &reply, now);
+    give_back(c, verdict, &reply, now);
 }
 
 static void on_delivery(struct connection *c, const struct delivery *delivery, int64_t now)
@@ -530,9 +549,7 @@ void connection_verdict(struct connection *c, const struct handover_party *party
         protocol_of(c)->settle(&c->machine, now);
     else
         answer(c, party->ticket, verdict, reply, now);
-    const struct hub_hooks *hooks = &c->hub->hooks;
-    if (verdict == VERDICT_ACCEPT && reply && reply->text && !protocol_of(c)->answers_each && hooks->reply)
-        hooks->reply(hooks->context, c, reply->text, reply->len, now);
+    give_back(c, verdict, reply, now);
     advance(c, now);
 }
 
@@ -545,6 +562,11 @@ void connection_settled(struct connection *c, int64_t now)
 bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now)
 {
     return !c->leaving && !c->closing && !c->eof && !c->source.gone && protocol_of(c)->send(&c->machine, text, n, now);
+}
+
+bool connection_withdraw(struct connection *c)
+{
+    return protocol_of(c)->withdraw && protocol_of(c)->withdraw(&c->machine);
 }
 
 bool connection_idle(const struct connection *c)

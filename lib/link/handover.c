@@ -328,7 +328,8 @@ static void give(struct handover *h, struct job *job, int64_t now)
 {
     struct target *t = lowest(h, job->lacks);
     target_append(t, job);
-    t->kind->take(t, job, now);
+    if (t->kind->take)
+        t->kind->take(t, job, now);
 }
 
 /* What the first consumer gave back is kept until the last has the message. */
@@ -355,7 +356,7 @@ void handover_served(struct handover *h, struct target *target, struct job *job,
         give(h, job, now);
         return;
     }
-    struct reply kept = {NULL, job->reply.data, job->reply.len};
+    struct reply kept = {.text = job->reply.data, .len = job->reply.len};
     finish(h, job, VERDICT_ACCEPT, job->reply.len ? &kept : reply, now);
 }
 
@@ -365,7 +366,8 @@ static void refuse_all(struct handover *h, int64_t now)
         struct target *t = h->targets[i];
         while (t && t->first) {
             struct job *job = t->first;
-            t->kind->forget(t, job);
+            if (t->kind->forget)
+                t->kind->forget(t, job);
             target_remove(t, job);
             refuse(h, job, VERDICT_LATER, NULL, now);
         }
@@ -420,12 +422,19 @@ static enum verdict offer_again(struct handover *h, uint32_t entry, const struct
     party->link->counters.repeats++;
     if (h->repeated)
         h->repeated(h->context, party);
+    bool here = e->connection == party->connection || party->link->config->orders;
     e->connection = party->connection;
     e->ticket = party->ticket;
     if (!e->accepted)
         return wait_too(h, entry, party);
-    *reply = (struct reply){NULL, e->reply.data, e->reply.len};
+    *reply = (struct reply){.text = e->reply.data, .len = e->reply.len, .repeated = here};
     return VERDICT_ACCEPT;
+}
+
+/* Whether the message asks for something: what is given back for it depends on what it is. */
+static bool is_query(struct handover *h, uint32_t entry)
+{
+    return entry != LEDGER_NONE && ledger_at(&h->ledger, entry)->query;
 }
 
 /* Whether the only target that it lacks can take it as it comes. Where the message itself may still be needed it
@@ -434,7 +443,8 @@ static bool takes_in_place(struct handover *h, struct job *job, const struct mes
                            const struct envelope *envelope)
 {
     struct target *t = lowest(h, job->lacks);
-    bool only = !(job->lacks & (job->lacks - 1)), needed = job->party.owed || (h->rejects && t->kind->rejects);
+    bool only = !(job->lacks & (job->lacks - 1)), needed = job->party.owed || is_query(h, job->entry);
+    needed = needed || (h->rejects && t->kind->rejects);
     return only && !needed && t->kind->in_place && t->kind->in_place(t, job, m, envelope);
 }
 
@@ -641,7 +651,7 @@ void handover_pump(struct handover *h, int64_t now)
         if (!t)
             continue;
         t->kind->pump(t, now);
-        h->pieces += t->kind->held(t);
+        h->pieces += t->kind->held ? t->kind->held(t) : 0;
     }
     if (h->failed)
         refuse_all(h, now);

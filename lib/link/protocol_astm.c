@@ -1,4 +1,4 @@
-#include "astm/record.h"
+#include "astm/query.h"
 #include "link/protocol.h"
 
 #include <stdio.h>
@@ -136,6 +136,11 @@ static bool put_up(struct machine *m, const unsigned char *text, size_t n, int64
     return astm_link_send(&m->astm, text, n, now);
 }
 
+static bool withdraw(struct machine *m)
+{
+    return astm_link_withdraw(&m->astm);
+}
+
 static const char *unsendable(const unsigned char *text, size_t n)
 {
     return astm_is_header(text, n) ? protocol_restricted(text, n) : "it does not begin with an H record";
@@ -217,7 +222,7 @@ static const char *refusal(const struct link_config *config, const struct messag
 static bool key(const struct message *m, unsigned char bytes[16], bool *query)
 {
     astm_message_key(m, bytes);
-    *query = astm_message_query(m);
+    *query = astm_query_of(m->text, m->len) != ASTM_QUERY_NONE;
     return true;
 }
 
@@ -270,6 +275,7 @@ const struct protocol protocol_astm = {
     .settle = settle,
     .refuse = refuse,
     .send = put_up,
+    .withdraw = withdraw,
     .unsendable = unsendable,
     .out = out,
     .sent = sent,

@@ -45,10 +45,18 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
     m->owner.observer->stamp(m->owner.context, stamp);
 }
 
+static void on_follow(void *context, const unsigned char *text, size_t n)
+{
+    struct machine *m = context;
+    m->owner.observer->follow(m->owner.context, text, n);
+}
+
 static void init(struct machine *m)
 {
-    struct hl7_observer observer = {m->owner.observer->wire ? on_wire : NULL, on_notice,
-                                    m->owner.observer->stamp ? on_stamp : NULL, m, m->owner.spares};
+    const struct machine_observer *o = m->owner.observer;
+    struct hl7_observer observer = {
+        o->wire ? on_wire : NULL,    on_notice, o->stamp ? on_stamp : NULL, m, m->owner.spares,
+        o->follow ? on_follow : NULL};
     hl7_link_init(&m->hl7, &m->config->hl7, &observer);
     m->hl7.noise_told = m->signs.noise_told;
     m->hl7.blank_told = m->signs.blanks_told;
@@ -108,6 +116,7 @@ static struct delivery delivery_of(const struct hl7_event *event)
         .code = hl7_code_name(event->code),
         .text = event->msa.text.p,
         .len = event->msa.text.n,
+        .answer = {event->text.p, event->text.n},
     };
 }
 

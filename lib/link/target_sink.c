@@ -172,7 +172,7 @@ static void confirm(struct target_sink *t, unsigned char *p, size_t n, int64_t n
     else if (!bytes_append(&text, given.p, given.n))
         log_line(LOG_ERROR, "there is no memory for the consumer's text of %zu bytes: not sent", given.n);
     bool fits = target_reply_fits(job, &text);
-    struct reply reply = {NULL, fits ? text.data : NULL, fits ? text.len : 0};
+    struct reply reply = {.text = fits ? text.data : NULL, .len = fits ? text.len : 0};
     t->confirmed = true;
     serve(t, VERDICT_ACCEPT, &reply, now);
     bytes_free(&text);

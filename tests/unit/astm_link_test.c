@@ -454,6 +454,10 @@ static const struct test ruling_13[] = {
      SENT1 "> ENQ done:yielded send:H|\\^&/L|1/ in:20000 @1000 > ENQ < ACK > EOT @19000 < ENQ"},
     {INSTRUMENT, "the instrument sends it again after 1 to 2 s",
      SENT1 "> ENQ done:yielded send:H|\\^&/L|1/ @999 @1001 < ENQ"},
+    {HOST, "what was put up for sending is taken back as long as it is not under way, also from who is always busy",
+     "withdraw-no send:H|\\^&/ withdraw idle in:never send:H|\\^&/L|1/ @0 < ENQ withdraw-no > NAK @10000 < ENQ > NAK "
+     "withdraw idle @10000 held:0 send:H|\\^&/L|1/ in:0 @0 < ENQ > ACK < 1[H|\\^&/] withdraw-no > ACK < 2[L|1/] > ACK "
+     "< EOT done:sent withdraw-no"},
     {HOST, "EOT instead of an answer to ENQ is none", BID "> EOT in:15000"},
     {HOST, "an answer that comes before what it answers has gone is a late one, and ignored",
      SENT1 "block > ACK ACK NAK unblock < 2[L|1/] > ACK < EOT done:sent"},

@@ -361,15 +361,6 @@ static void keys(void)
     digests("another patient", "H|\\^&|1||s\rP|1\rL\r", "H|\\^&|1||s\rP|2\rL\r", false, false);
     digests("parts that have moved", "H|\\^&|1||2\rP\r", "H|\\^&|12||\rP\r", true, false);
     digests("no header", "P|1\rL\r", "P|2\rL\r", false, false);
-    static const struct {
-        const char *text;
-        bool query;
-    } cases[] = {{"H|\\^&\rQ|1|^S1\rL|1\r", true}, {"H|\\^&\rP|1\rR|1\rL|1\r", false}, {"H!@#$\rQ!1\r", true},
-                 {"H!@#$\rQ|1\r", false},          {"H|\\^&\rQX|1\r", false},          {"", false}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const struct message m = {.text = (const unsigned char *)cases[i].text, .len = strlen(cases[i].text)};
-        is_int(astm_message_query(&m), cases[i].query, "case %zu is %s query", i, cases[i].query ? "a" : "no");
-    }
 }
 
 /* ---- wire events ---- */
