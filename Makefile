@@ -1,7 +1,7 @@
 # instlink, with GNU make. `make help` lists what can be made; a variant (another compiler, a sanitizer) has a build
 # folder of its own.
 VERSION := 0.1.0
-PROGRAMS := astm-decode astm-listen hl7-decode hl7-listen inst-listen instsim mllp-frame
+PROGRAMS := astm-decode astm-frame astm-listen hl7-decode hl7-listen inst-listen instsim mllp-frame
 
 VARIANT := $(filter-out cc gcc,$(notdir $(firstword $(CC))))
 BUILD ?= build$(addprefix /,$(VARIANT))
