@@ -125,7 +125,7 @@ check-san:  ## every test, with the address and undefined behaviour sanitizers
 check-slow: all $(PEERS) $(FAULTS)  ## real stores that are stopped and killed, and calls that fail, under listeners
 	$(run_tests) slow
 
-check-crash: all  ## kill a listener with a journal RUNS=1000 times under load: nothing acknowledged is lost
+check-crash: all  ## kill a listener RUNS=1000 times, and its consumers, under load: nothing acknowledged is lost
 	@RUNS=$(or $(RUNS),1000) SEED=$(SEED) tests/crash/run $(BUILD)
 
 ifneq ($(FUZZERS),)
