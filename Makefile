@@ -1,7 +1,7 @@
 # instlink, with GNU make. `make help` lists what can be made; a variant (another compiler, a sanitizer) has a build
 # folder of its own.
 VERSION := 0.1.0
-PROGRAMS := astm-decode astm-listen hl7-decode hl7-listen inst-listen instsim mllp-frame
+PROGRAMS := astm-decode astm-frame astm-listen hl7-decode hl7-listen inst-listen instsim mllp-frame
 
 VARIANT := $(filter-out cc gcc,$(notdir $(firstword $(CC))))
 BUILD ?= build$(addprefix /,$(VARIANT))
@@ -126,7 +126,7 @@ check-san:  ## every test, with the address and undefined behaviour sanitizers
 check-slow: all $(PEERS) $(FAULTS)  ## real stores that are stopped and killed, and calls that fail, under listeners
 	$(run_tests) slow
 
-check-crash: all  ## kill a listener with a journal RUNS=1000 times under load: nothing acknowledged is lost
+check-crash: all  ## kill a listener RUNS=1000 times, and its consumers, under load: nothing acknowledged is lost
 	@RUNS=$(or $(RUNS),1000) SEED=$(SEED) tests/crash/run $(BUILD)
 
 ifneq ($(FUZZERS),)

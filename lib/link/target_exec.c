@@ -66,6 +66,8 @@ static void feed(struct exec_run *r, int64_t now)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return;
+        if (n < 0 && errno != EPIPE)
+            give_up(r, "was ended: it cannot be given the message", now);
         if (n < 0)
             break;
         r->at += (size_t)n;

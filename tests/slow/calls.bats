@@ -62,6 +62,10 @@ offer() {
     echo "$2 is never acknowledged" >>unanswered
 }
 
+# A command that keeps what is on its stdin, once it has all of it, and a consumer that keeps all that it is fed.
+KEEP_ONE='cat >one.$$ && cat one.$$ >>kept.exec'
+KEEP_ALL='while IFS= read -r line; do printf "%s\n" "$line" >>kept.sink && echo ok; done'
+
 check_lines() { # FILE…
     local id
     while read -r id; do
@@ -75,12 +79,14 @@ session() {
     local endpoints=() endpoint into=() status=0 i
     LISTENER=
     mkfifo ready nothing
-    : >acknowledged
+    touch acknowledged kept.exec kept.sink
     local where=listen:localhost:0
     case $1 in
-    stdout) ;;
     cut) where=listen:127.0.0.1:0 ;; # no look-up whose memory fails first
-    *) into=(-j journal) ;;
+    journal | rotated) into=(-j journal) ;;
+    exec) into=(-x "$KEEP_ONE") ;;
+    sink) into=(-s "$KEEP_ALL") ;;
+    all) into=(-x "$KEEP_ONE" -s "$KEEP_ALL" -j journal) ;;
     esac
     env "FAULTS=$2" FAULTS_FIRED=fired FAULTS_CALLS=calls "LD_PRELOAD=$SHIM" inst-listen -R 5 --metrics metrics \
         "${into[@]}" "$where" 5>ready >out 2>err </dev/null 3>&- &
@@ -116,12 +122,23 @@ session() {
     69) grep -q 'localhost' err || echo "ended with 69: $(cat err)" >>problems ;; # the look-up failed
     *) echo "ended with status $status: $(cat err)" >>problems ;;
     esac
-    if [ "$1" = stdout ] || [ "$1" = cut ]; then
-        check_lines out
-    else
-        check_lines journal*
-        ! grep -avhE '^\{"type":"(message|window)",.*\}$' journal* >>problems || echo "is torn" >>problems
-    fi
+    check_stores "$1"
+}
+
+# check_stores MODE: each has all that was acknowledged.
+check_stores() {
+    case $1 in
+    stdout | cut) check_lines out ;;
+    exec) check_lines kept.exec ;;
+    sink) check_lines kept.sink ;;
+    all)
+        check_lines kept.exec
+        check_lines kept.sink
+        check_lines journal
+        ;;
+    *) check_lines journal* ;;
+    esac
+    [ ! -e journal ] || ! grep -avhE '^\{"type":"(message|window)",.*\}$' journal* >>problems || echo "is torn" >>problems
 }
 
 # in_folder NAME MODE FAULTS: a session in a folder of its own.
@@ -218,4 +235,47 @@ sweep() {
 
 @test "the journal, renamed: memory is exhausted" {
     EVERY=${EVERY_MALLOC:-6} FROM=4 sweep rotated malloc
+}
+
+@test "a command for each message: calls to write that fail, or write half" {
+    sweep exec write
+    sweep exec short
+}
+
+@test "a command for each message: calls of all other kinds fail" {
+    local call
+    for call in accept open rename fork pipe; do
+        sweep exec $call
+    done
+}
+
+@test "a command for each message: memory is exhausted" {
+    EVERY=${EVERY_MALLOC:-6} FROM=1 sweep exec malloc
+}
+
+@test "a consumer: calls to write that fail, or write half" {
+    sweep sink write
+    sweep sink short
+}
+
+@test "a consumer: calls of all other kinds fail" {
+    local call
+    for call in accept open rename fork pipe; do
+        sweep sink $call
+    done
+}
+
+@test "a consumer: memory is exhausted" {
+    EVERY=${EVERY_MALLOC:-6} FROM=3 sweep sink malloc
+}
+
+@test "a command, a consumer and the journal: what they are given is with each of them, once" {
+    local call
+    for call in write short fdatasync fork pipe; do
+        sweep all $call
+    done
+}
+
+@test "a command, a consumer and the journal: memory is exhausted" {
+    EVERY=${EVERY_MALLOC:-6} FROM=5 sweep all malloc
 }
