@@ -154,7 +154,8 @@ both() {
 count() {
     listen -c 2
     call a
-    call b
+    dial
+    post b
     wait_listener
     [ "$status" = 0 ]
     holds a b
