@@ -188,7 +188,7 @@ sweep() {
 
 @test "a rejects file whose folder cannot be synced is none, exit 73" {
     need timeout
-    run -73 env FAULTS=fsync:1 LD_PRELOAD="$SHIM" timeout 20 astm-listen --rejects "$DIR/rejects" 127.0.0.1:0
+    run -73 timeout 20 env FAULTS=fsync:1 LD_PRELOAD="$SHIM" astm-listen --rejects "$DIR/rejects" 127.0.0.1:0
     [[ $output = *"--rejects: $DIR/rejects: Input/output error"* ]]
 }
 
