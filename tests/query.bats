@@ -541,8 +541,27 @@ END
     stop_listener
 }
 
+@test "HL7: with --charset the answer is in that set, and so is what follows it; what cannot be is not sent" {
+    OPTIONS=(--charset ISO-8859-1)
+    gives "${RSP}NTE|1||"$'caf\303\251/'"${OML}NTE|1||"$'caf\303\251/'
+    talk <<END
+> $QBP
+< [MSH|^~\\&|||||||RSP^K11|r-1|P|2.5.1/MSA|AA|q-1/QAK|t|OK/NTE|1||caf<xE9>/]
+< [${OML}NTE|1||caf<xE9>/]
+close
+END
+    printf 'NTE|1||\342\206\222\n' >>given
+    talk <<END
+> $QBP
+< [MSH|^~\\&|||sim||<time>||ACK^Q11|<id>|P|2.5.1/MSA|AA|q-1/]
+quiet 200
+END
+    grep -q "own-answer what was given back is not in the link's character set" err
+    stop_listener
+}
+
 @test "HL7: --orders, and orders= in a links file, name the link that orders go to" {
-    local query order
+    local order
     host <<END
 < [$OML]
 > [MSH|^~\\&|sim||||||ORL^O34|a-1|P|2.5.1/MSA|AA|o-1/]
