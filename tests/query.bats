@@ -117,7 +117,7 @@ END
 @test "ASTM: a consumer's ok alone says likewise that nothing is known, and ok TEXT is the answer" {
     start_listener astm-listen -s 'while read -r line; do
         case $line in
-        *S1*) printf "%s\n" "ok \"H|\\\\^&\\nO|1|S1\\nL|1\"" ;;
+        *\"S1\"*) printf "%s\n" "ok \"H|\\\\^&\\nO|1|S1\\nL|1\"" ;;
         *) echo ok ;;
         esac
     done' 127.0.0.1:0
@@ -139,7 +139,7 @@ END
 @test "ASTM: of -x and -s the one that knows something answers; where neither does it is said once" {
     start_listener astm-listen -x 'cat >/dev/null' -s 'while read -r line; do
         case $line in
-        *S1*) printf "%s\n" "ok \"H|\\\\^&\\nO|1|S1\\nL|1\"" ;;
+        *\"S1\"*) printf "%s\n" "ok \"H|\\\\^&\\nO|1|S1\\nL|1\"" ;;
         *) echo ok ;;
         esac
     done' 127.0.0.1:0
@@ -177,7 +177,7 @@ END
 }
 
 @test "ASTM: a query that is cancelled gets no answer, whatever is given back; without -x and -s none does" {
-    start_listener astm-listen -x 'grep S2 >/dev/null && printf "H|\\\\^&\nL|1\n"; :' 127.0.0.1:0
+    start_listener astm-listen -x 'grep \"S2\" >/dev/null && printf "H|\\\\^&\nL|1\n"; :' 127.0.0.1:0
     talk <<'END'
 > <ENQ>
 < <ACK>
