@@ -491,7 +491,7 @@ static void on_reply(void *context, struct connection *c, const unsigned char *t
     else if (orders == c->link)
         outbox_reply(&l->outbox, c, text, n, now);
     else
-        outbox_pass(&l->outbox, orders, text, n, now);
+        outbox_pass(&l->outbox, orders, c->peer, text, n, now);
 }
 
 static void on_stopping(void *context, int64_t now)

@@ -117,7 +117,7 @@ END
 @test "ASTM: a consumer's ok alone says likewise that nothing is known, and ok TEXT is the answer" {
     start_listener astm-listen -s 'while read -r line; do
         case $line in
-        *S1*) printf "%s\n" "ok \"H|\\\\^&\\nO|1|S1\\nL|1\"" ;;
+        *\"S1\"*) printf "%s\n" "ok \"H|\\\\^&\\nO|1|S1\\nL|1\"" ;;
         *) echo ok ;;
         esac
     done' 127.0.0.1:0
@@ -139,7 +139,7 @@ END
 @test "ASTM: of -x and -s the one that knows something answers; where neither does it is said once" {
     start_listener astm-listen -x 'cat >/dev/null' -s 'while read -r line; do
         case $line in
-        *S1*) printf "%s\n" "ok \"H|\\\\^&\\nO|1|S1\\nL|1\"" ;;
+        *\"S1\"*) printf "%s\n" "ok \"H|\\\\^&\\nO|1|S1\\nL|1\"" ;;
         *) echo ok ;;
         esac
     done' 127.0.0.1:0
@@ -177,7 +177,7 @@ END
 }
 
 @test "ASTM: a query that is cancelled gets no answer, whatever is given back; without -x and -s none does" {
-    start_listener astm-listen -x 'grep S2 >/dev/null && printf "H|\\\\^&\nL|1\n"; :' 127.0.0.1:0
+    start_listener astm-listen -x 'grep \"S2\" >/dev/null && printf "H|\\\\^&\nL|1\n"; :' 127.0.0.1:0
     talk <<'END'
 > <ENQ>
 < <ACK>
@@ -541,8 +541,27 @@ END
     stop_listener
 }
 
+@test "HL7: with --charset the answer is in that set, and so is what follows it; what cannot be is not sent" {
+    OPTIONS=(--charset ISO-8859-1)
+    gives "${RSP}NTE|1||"$'caf\303\251/'"${OML}NTE|1||"$'caf\303\251/'
+    talk <<END
+> $QBP
+< [MSH|^~\\&|||||||RSP^K11|r-1|P|2.5.1/MSA|AA|q-1/QAK|t|OK/NTE|1||caf<xE9>/]
+< [${OML}NTE|1||caf<xE9>/]
+close
+END
+    printf 'NTE|1||\342\206\222\n' >>given
+    talk <<END
+> $QBP
+< [MSH|^~\\&|||sim||<time>||ACK^Q11|<id>|P|2.5.1/MSA|AA|q-1/]
+quiet 200
+END
+    grep -q "own-answer what was given back is not in the link's character set" err
+    stop_listener
+}
+
 @test "HL7: --orders, and orders= in a links file, name the link that orders go to" {
-    local query order
+    local order
     host <<END
 < [$OML]
 > [MSH|^~\\&|sim||||||ORL^O34|a-1|P|2.5.1/MSA|AA|o-1/]

@@ -15,7 +15,7 @@ struct outbox_item {
     const char *reason, *code; /* of the last attempt that failed; NULL: there was none */
     char tried[64];            /* the peer of the last attempt */
     size_t size;               /* bytes counted */
-    bool unreported;           /* nobody waits for a report */
+    bool passed;               /* by another link: for `peer` where there are several, and not reported */
     struct outbox_slice id, peer;
     struct bytes text;
     unsigned char own[]; /* id and peer */
@@ -122,7 +122,7 @@ static const char *name_of(const struct link *link)
 static void report(struct outbox *o, const struct link *link, const struct outbox_item *item, bool sent,
                    const char *reason, const struct delivery *d, int64_t now)
 {
-    if (item->unreported)
+    if (item->passed)
         return;
     struct outbox_report r = {.id = item->id,
                               .peer = item->peer,
@@ -265,17 +265,17 @@ static void free_item(struct outbox_item *item)
 }
 
 /* Puts a message into the link's queue, or says why it cannot be. */
-static void enqueue(struct outbox *o, struct link *link, const struct outbox_message *m, bool unreported, int64_t now)
+static void enqueue(struct outbox *o, struct link *link, const struct outbox_message *m, bool passed, int64_t now)
 {
     char wrong[128];
     const char *why;
     struct outbox_item *item = create(link, m, &why, wrong, now),
-                       bare = {.id = m->id, .peer = m->peer, .came = now, .unreported = unreported};
+                       bare = {.id = m->id, .peer = m->peer, .came = now, .passed = passed};
     struct outbox_link *l = why ? NULL : need_link(o, link);
     if (!why)
         why = o->stopping ? "stopping" : !l ? "no-memory" : no_room(o, &l->queue, item);
     if (!why) {
-        item->unreported = unreported;
+        item->passed = passed;
         keep(o, l, &l->queue, item);
         return;
     }
@@ -289,9 +289,10 @@ void outbox_add(struct outbox *o, struct link *link, const struct outbox_message
     enqueue(o, link, m, false, now);
 }
 
-void outbox_pass(struct outbox *o, struct link *link, const unsigned char *text, size_t n, int64_t now)
+void outbox_pass(struct outbox *o, struct link *link, const char *peer, const unsigned char *text, size_t n,
+                 int64_t now)
 {
-    const struct outbox_message m = {.text = {text, n}};
+    const struct outbox_message m = {.peer = {(const unsigned char *)peer, address_host_len(peer)}, .text = {text, n}};
     enqueue(o, link, &m, true, now);
 }
 
@@ -335,15 +336,6 @@ static bool fits(const struct outbox_item *item, const struct connection *c)
     return host == n + 2 && *c->peer == '[' && memcmp(p, c->peer + 1, n) == 0; /* IPv6 without brackets */
 }
 
-/* The newest connection that the item is for. */
-static struct outbox_way *choose(const struct outbox_link *l, const struct outbox_item *item)
-{
-    struct outbox_way *way = l->ways;
-    while (way && !(alive(way) && fits(item, way->c)))
-        way = way->next;
-    return way;
-}
-
 /* Whether the link has connections from more than one address. */
 static bool is_ambiguous(const struct outbox_link *l)
 {
@@ -358,6 +350,16 @@ static bool is_ambiguous(const struct outbox_link *l)
         n = address_host_len(first);
     }
     return false;
+}
+
+/* The newest connection that the item is for. */
+static struct outbox_way *choose(const struct outbox_link *l, const struct outbox_item *item)
+{
+    bool anywhere = item->passed && !is_ambiguous(l);
+    struct outbox_way *way = l->ways;
+    while (way && !(alive(way) && (anywhere || fits(item, way->c))))
+        way = way->next;
+    return way;
 }
 
 static bool is_busy(const struct outbox_way *way, int64_t now)

@@ -67,9 +67,11 @@ void outbox_add(struct outbox *o, struct link *link, const struct outbox_message
  * reported. That it is not taken, or that the connection ends before it is sent, is told on stderr. */
 void outbox_reply(struct outbox *o, struct connection *c, const unsigned char *text, size_t n, int64_t now);
 
-/* Puts a message into the link's queue, for its newest connection; it is copied as outbox_add does, and not reported.
- * That it is not taken is told on stderr. */
-void outbox_pass(struct outbox *o, struct link *link, const unsigned char *text, size_t n, int64_t now);
+/* Puts a message that was given back on another link into this link's queue; it is copied as outbox_add does, and not
+ * reported. That it is not taken is told on stderr. It goes to the newest connection; where there are some from several
+ * addresses, to the newest from that of peer, whatever the port. */
+void outbox_pass(struct outbox *o, struct link *link, const char *peer, const unsigned char *text, size_t n,
+                 int64_t now);
 
 /* Whether no link could take a message more now, and each of them has a connection: to wait is better than to add. */
 bool outbox_full(const struct outbox *o, const struct link *links);

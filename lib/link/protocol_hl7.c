@@ -45,10 +45,19 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
     m->owner.observer->stamp(m->owner.context, stamp);
 }
 
+/* What is to be sent is UTF-8 until it is put up. */
 static void on_follow(void *context, const unsigned char *text, size_t n)
 {
     struct machine *m = context;
-    m->owner.observer->follow(m->owner.context, text, n);
+    struct bytes utf8 = {0};
+    struct charset *charset = m->config->hl7_view.charset;
+    if (!charset)
+        m->owner.observer->follow(m->owner.context, text, n);
+    else if (charset_to_utf8(charset, text, n, &utf8) != CHARSET_NOMEM)
+        m->owner.observer->follow(m->owner.context, utf8.data, utf8.len);
+    else
+        on_notice(m, HL7_NOTICE_OWN_ANSWER, "there is no memory for what was given back with the answer: not sent");
+    bytes_free(&utf8);
 }
 
 static void init(struct machine *m)
@@ -135,7 +144,18 @@ static bool next(struct machine *m, struct machine_event *event)
 
 static void answer(struct machine *m, uint64_t ticket, enum verdict verdict, const struct reply *reply, int64_t now)
 {
-    hl7_link_answer(&m->hl7, ticket, verdict, reply, now);
+    struct bytes text = {0};
+    struct charset *charset = m->config->hl7_view.charset;
+    struct reply own = reply ? *reply : (struct reply){0};
+    if (charset && own.text) {
+        bool fine = charset_from_utf8(charset, own.text, own.len, &text);
+        own.text = fine ? text.data : NULL;
+        own.len = text.len;
+        if (!fine)
+            on_notice(m, HL7_NOTICE_OWN_ANSWER, "what was given back is not in the link's character set: not sent");
+    }
+    hl7_link_answer(&m->hl7, ticket, verdict, &own, now);
+    bytes_free(&text);
 }
 
 /* Nothing is owed: each message is answered after its hand-over. */

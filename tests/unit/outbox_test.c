@@ -404,6 +404,30 @@ static void test_reply(void)
     end("reply");
 }
 
+/* What was given back on another link: it goes where the asker is, if there are others. */
+static void test_passed(void)
+{
+    static const unsigned char text[] = "MSH|^~\\&|order||||||OML|7|P|2.5\nPID|1\n";
+    begin(2, 60000, 1 << 20);
+    outbox_pass(&box, &links[0], "10.0.0.5:1", text, sizeof text - 1, now);
+    turn();
+    up(0, 0, "10.0.0.6:1");
+    is_seen("0> order\n", "to who is there");
+    up(1, 0, "10.0.0.5:7");
+    up(2, 0, "10.0.0.7:1");
+    outbox_pass(&box, &links[0], "10.0.0.5:1", text, sizeof text - 1, now);
+    turn();
+    is_seen("1> order\n", "of several to that address");
+    sent(1);
+    is_seen("", "and it is not reported");
+    outbox_pass(&box, &links[0], "10.0.0.8:1", text, sizeof text - 1, now);
+    turn();
+    is_seen("", "nor sent to another");
+    up(3, 0, "10.0.0.8:2");
+    is_seen("3> order\n", "it waits");
+    end("passed");
+}
+
 /* What a connection does not take for as long as anything is tried is taken back. */
 static void test_withdrawn(void)
 {
@@ -501,6 +525,7 @@ int main(void)
     test_stalled();
     test_detected();
     test_reply();
+    test_passed();
     test_withdrawn();
     test_wrong_reply();
     test_stop();
