@@ -238,7 +238,7 @@ END
 }
 
 @test "ASTM: an instrument that is busy, and one that bids at the same time, get the answer later" {
-    start_listener astm-listen -v --timers busy=0.3,contention=0.3 -x 'cat >/dev/null' 127.0.0.1:0
+    start_listener astm-listen -v --timers busy=1,contention=1 -x 'cat >/dev/null' 127.0.0.1:0
     talk <<'END'
 > <ENQ>
 < <ACK>
@@ -429,6 +429,10 @@ OML='MSH|^~\&|||||||OML^O33^OML_O33|o-1|P|2.5.1|||NE|AL|||||LAB-28^IHE/SPM|1|S1/
 TWO=$OML${OML//o-1/o-2}
 QBP='[MSH|^~\&|sim||||||QBP^Q11|q-1|P|2.5.1|||NE|AL/QPD|x|t|S1/]'
 
+delivered() {
+    [ "$(grep -c ': message delivered' err)" = "$1" ]
+}
+
 @test "LAW: RSP goes first, then each OML when the one before is answered, whatever order they are given in" {
     gives "${TWO}${RSP}"
     talk <<END
@@ -441,7 +445,7 @@ quiet 200
 > [MSH|^~\\&|sim||||||ORL^O34|a-2|P|2.5.1/MSA|AA|o-2/]
 quiet 200
 END
-    await test "$(grep -c ': message delivered' err)" = 2
+    await delivered 2
     stop_listener
 }
 

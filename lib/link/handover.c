@@ -174,24 +174,24 @@ static bool walk(const struct handover *h, struct walk *w)
 
 /* ---- the rejects file ---- */
 
-static bool append_to_rejects(const char *file, const struct job *job)
+static bool append_to_rejects(const char *file, const struct message *m)
 {
-    if (!file || !job->copy.len)
+    if (!file || !m->len)
         return false;
-    bool fine = rejects_append(file, job->message.text, job->message.len);
+    bool fine = rejects_append(file, m->text, m->len);
     if (!fine)
         log_line(LOG_ERROR, "--rejects: %s: %s", file, strerror(errno));
     return fine;
 }
 
 /* A message that nobody will send again, and that is not to be handed over. Returns how many are lost thereby. */
-static unsigned rescue(const struct handover *h, const struct job *job)
+static unsigned rescue(const struct handover *h, struct link *link, const struct message *m)
 {
-    if (append_to_rejects(h->rejects, job)) {
+    if (append_to_rejects(h->rejects, m)) {
         log_line(LOG_ERROR, "a message that nobody will send again went to %s", h->rejects);
         return 0;
     }
-    job->party.link->counters.dropped++;
+    link->counters.dropped++;
     log_line(LOG_ERROR, "A MESSAGE THAT NOBODY WILL SEND AGAIN COULD NOT BE HANDED OVER AND IS LOST (%s)",
              h->rejects ? h->rejects : "there is no --rejects file");
     return 1;
@@ -208,7 +208,7 @@ void handover_lose(struct handover *h, struct link *link)
 /* A consumer will never take what nobody will send again. Without a rejects file that is the end of it. */
 static void reject_owed(struct handover *h, const struct job *job)
 {
-    unsigned lost = rescue(h, job);
+    unsigned lost = rescue(h, job->party.link, &job->message);
     if (h->rejects)
         h->lost += lost;
 }
@@ -216,7 +216,7 @@ static void reject_owed(struct handover *h, const struct job *job)
 /* A consumer will never take it: where the sender cannot be told so, it goes to the rejects file. */
 static enum verdict reject(const struct handover *h, const struct job *job)
 {
-    if (job->party.protocol->answers_each || !append_to_rejects(h->rejects, job))
+    if (job->party.protocol->answers_each || !append_to_rejects(h->rejects, &job->message))
         return VERDICT_NEVER;
     log_line(LOG_ERROR, "a message that was rejected went to %s", h->rejects);
     return VERDICT_ACCEPT;
@@ -250,18 +250,8 @@ static void remember(struct handover *h, const struct job *job, enum verdict ver
     }
 }
 
-/* An owed job that cannot be handed over now, nor later by us, waits for handover_rescue. */
-static void strand(struct handover *h, struct job *job)
-{
-    struct job **at = &h->stranded;
-    while (*at)
-        at = &(*at)->next;
-    job->next = NULL;
-    *at = job;
-}
-
-/* A job, which is in no queue any more, has this verdict; it is not needed for that beyond the call. */
-static void decide(struct handover *h, struct job *job, enum verdict verdict, const struct reply *reply, int64_t now)
+/* The end of a job, which is in no queue any more. */
+static void finish(struct handover *h, struct job *job, enum verdict verdict, const struct reply *reply, int64_t now)
 {
     struct handover_party party = job->party;
     struct handover_waiter *waiters = NULL;
@@ -286,12 +276,6 @@ static void decide(struct handover *h, struct job *job, enum verdict verdict, co
         h->verdict(h->context, &waiter->party, verdict, reply, now);
         free(waiter);
     }
-}
-
-/* The end of a job. */
-static void finish(struct handover *h, struct job *job, enum verdict verdict, const struct reply *reply, int64_t now)
-{
-    decide(h, job, verdict, reply, now);
     release(h, job);
 }
 
@@ -311,15 +295,12 @@ static void refuse(struct handover *h, struct job *job, enum verdict verdict, co
         retry(h, job, now);
         return;
     }
-    if (job->party.owed && verdict == VERDICT_LATER) {
-        strand(h, job);
-        decide(h, job, verdict, reply, now);
-        return;
-    }
     if (verdict == VERDICT_NEVER && job->party.owed)
         reject_owed(h, job);
     else if (verdict == VERDICT_NEVER)
         verdict = reject(h, job);
+    else if (job->party.owed)
+        h->lost += rescue(h, job->party.link, &job->message);
     finish(h, job, verdict, verdict == VERDICT_ACCEPT ? NULL : reply, now);
 }
 
@@ -527,22 +508,13 @@ static bool has_all(const struct handover *h)
  * acknowledgement and comes after the last that is asked for is left out as if it had come after the end. */
 static enum verdict turn_down(struct handover *h, const struct handover_party *party, const struct message *m)
 {
-    const struct envelope nothing = {.id = "", .link = "", .peer = "", .received = ""};
     if (!party->owed)
         return VERDICT_LATER;
-    if (has_all(h) && !m->framed && !h->failed) {
+    if (has_all(h) && !m->framed && !h->failed)
         log_line(LOG_ERROR, "a message of %zu bytes without frames came after the last one (--count): left out",
                  m->len);
-        return VERDICT_NEVER;
-    }
-    struct job *job = create(h);
-    if (!job || !keep(h, job, m, &nothing)) {
-        if (job)
-            release(h, job);
-        return VERDICT_LATER;
-    }
-    job->party = *party;
-    strand(h, job);
+    else
+        h->lost += rescue(h, party->link, m);
     return VERDICT_NEVER;
 }
 
@@ -625,9 +597,6 @@ bool handover_needs(const struct handover *h, const struct link *link)
     while (walk(h, &w))
         if (w.job->party.link == link)
             return true;
-    for (const struct job *job = h->stranded; job; job = job->next)
-        if (job->party.link == link)
-            return true;
     return false;
 }
 
@@ -696,15 +665,9 @@ unsigned handover_rescue(struct handover *h)
     struct walk w = {0, NULL};
     unsigned lost = h->lost;
     h->lost = 0;
-    while (h->stranded) {
-        struct job *job = h->stranded;
-        h->stranded = job->next;
-        lost += rescue(h, job);
-        release(h, job);
-    }
     while (walk(h, &w))
         if (w.job->party.owed)
-            lost += rescue(h, w.job);
+            lost += rescue(h, w.job->party.link, &w.job->message);
     return lost;
 }
 
@@ -728,7 +691,6 @@ void handover_close(struct handover *h)
         t->kind->close(t);
     }
     release_all(h, &h->again);
-    release_all(h, &h->stranded);
     while (h->waiters) {
         struct handover_waiter *waiter = h->waiters;
         h->waiters = waiter->next;

@@ -28,15 +28,14 @@ struct handover {
     struct job *spare; /* storage for jobs to come */
     unsigned spares;
     struct handover_waiter *waiters;
-    unsigned owed;        /* how many jobs are */
-    struct job *stranded; /* owed, and not to be handed over any more */
-    unsigned lost;        /* how many were acknowledged, and could not be kept */
-    size_t held;          /* bytes in copies */
-    size_t pieces;        /* bytes that targets hold, as of the end of the last turn */
-    size_t room;          /* bytes that a copy may take; the owner's, set before an offer */
-    int64_t wall_us;      /* the time; the owner's, set before an offer */
-    bool frozen;          /* nothing more is handed over, whatever waits */
-    bool failed;          /* a target has ended that there is no other for: likewise */
+    unsigned owed;   /* how many jobs are */
+    unsigned lost;   /* how many were owed, and could be neither handed over nor kept */
+    size_t held;     /* bytes in copies */
+    size_t pieces;   /* bytes that targets hold, as of the end of the last turn */
+    size_t room;     /* bytes that a copy may take; the owner's, set before an offer */
+    int64_t wall_us; /* the time; the owner's, set before an offer */
+    bool frozen;     /* nothing more is handed over, whatever waits */
+    bool failed;     /* a target has ended that there is no other for: likewise */
     struct ident ident;
     struct time_text received;
     const char *rejects; /* --rejects FILE, or NULL */
@@ -63,8 +62,8 @@ bool handover_prints(const struct handover *h);
 
 /* Offers a message. peer is copied where needed. VERDICT_WAIT: the verdict comes later through `verdict`. For
  * VERDICT_ACCEPT, a repeat's, *reply is what a consumer gave back the first time, valid until the next call. For one
- * that is owed VERDICT_NEVER: nothing is handed over any more, and it is kept for handover_rescue, or left out as more
- * than -c asks for; VERDICT_LATER: there is no memory to keep it in. Who then cannot have it sent again calls
+ * that is owed VERDICT_NEVER: nothing is handed over any more, and it went to the rejects file, or is lost, or left out
+ * as more than -c asks for; VERDICT_LATER: there is no memory to keep it in. Who then cannot have it sent again calls
  * handover_lose. */
 enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct message *message,
                             const char *peer, struct reply *reply, int64_t now);
@@ -114,8 +113,8 @@ bool handover_over(const struct handover *h);
 /* Whether -c's count is reached. */
 bool handover_complete(const struct handover *h);
 
-/* At shutdown: owed messages that wait go to the rejects file. Returns how many were lost since the beginning, or since
- * the last call. */
+/* At shutdown: owed messages that still wait go to the rejects file. Returns how many were lost since the beginning, or
+ * since the last call. */
 unsigned handover_rescue(struct handover *h);
 
 void handover_close(struct handover *h);
