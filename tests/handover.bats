@@ -290,6 +290,24 @@ END
     stop_listener
 }
 
+@test "-x with -j or --stdout: what comes while the message before is handed over is not left lying" {
+    local options i
+    for options in "-j $DIR/journal" --stdout; do
+        rm -f "$DIR/err"
+        # shellcheck disable=SC2086 # several words
+        start_listener hl7-listen $options -x 'cat >/dev/null' 127.0.0.1:0
+        dial
+        for i in 1 2 3 4 5 6 7 8; do
+            printf %s "$(hl7 "$i-a")$(hl7 "$i-b")$(hl7 "$i-c")" >&"$WIRE"
+            answered AA "$i-a"
+            answered AA "$i-b"
+            answered AA "$i-c"
+        done
+        hang_up
+        stop_listener
+    done
+}
+
 @test "-x: 200 messages leave no descriptor and no zombie" {
     need ps
     start_listener hl7-listen -q -x 'cat >/dev/null' 127.0.0.1:0
