@@ -35,6 +35,7 @@ static const char help[] = "usage: inst-listen [OPTION ...] [-f FILE] [ENDPOINT 
                            "      --checksum WHICH    std (default), noterm, stx, xor, none, or auto: learned\n"
                            "      --frame-numbers WHICH  strict (default), or any: noted, never refused\n"
                            "      --role ROLE         host (default) or instrument: who wins a contention\n"
+                           "      --interrupt         ask a sender to stop when there is something to send to it\n"
                            "      --timers LIST       reply=15,receive=30,busy=10,contention=20\n"
                            "      --password FILE     refuse messages whose H.4 is not the first line of FILE\n"
                            "HL7:\n"

@@ -171,6 +171,12 @@ static bool take_role(struct link_options *o, const char *value)
     return host || strcmp(value, "instrument") == 0 || refuse(o, "'%s' is neither host nor instrument", value);
 }
 
+static bool take_interrupt(struct link_options *o, const char *value)
+{
+    (void)value;
+    return o->config.astm.interrupt = true;
+}
+
 /* One `name=value` of a list. The value ends at the comma or the end. */
 static bool timer(const char *text, size_t n, const char *name, int64_t *ms)
 {
@@ -327,6 +333,7 @@ static const struct {
     {"checksum", LINK_ASTM | LINK_SENDS, false, take_sent_checksum},
     {"frame-numbers", LINK_ASTM | LINK_RECEIVES, false, take_frame_numbers},
     {"role", LINK_ASTM | LINK_SENDS | LINK_RECEIVES, false, take_role},
+    {"interrupt", LINK_ASTM | LINK_RECEIVES, true, take_interrupt},
     {"timers", LINK_ASTM | LINK_SENDS | LINK_RECEIVES, false, take_timers},
     {"password", LINK_ASTM | LINK_RECEIVES, false, take_password},
     {"size", LINK_ASTM | LINK_SENDS, false, take_size},

@@ -435,6 +435,36 @@ END
     [ -z "$(sort "$DIR/digests" | uniq -d)" ]
 }
 
+# contend ANSWER: an order is bid for and refused, and a session of the instrument's begins, in which its first frame has
+# that answer.
+contend() {
+    dial
+    feed "$(astm b)"
+    hear "$ENQ"
+    say "$NAK$ENQ"
+    hear "$ACK"
+    say_frame 1 "$(printf 'H|\\^&|17\r')"
+    hear "$1"
+}
+
+@test "--interrupt asks a sender to stop for an order" {
+    start_listener astm-listen -i --interrupt --timers busy=0.3 127.0.0.1:0
+    contend "$EOT"
+    say "$EOT"
+    take_session b
+    reported_as b sent
+}
+
+@test "without --interrupt an order waits until the sender is through" {
+    start_listener astm-listen -i --timers busy=0.3 127.0.0.1:0
+    contend "$ACK"
+    say_frame 2 "$(printf 'L|1|N\r')"
+    hear "$ACK"
+    say "$EOT"
+    take_session b
+    reported_as b sent
+}
+
 @test "1000 messages each way at once, all exactly once" {
     numbered hl7 1 1000 >"$DIR/orders"
     INPUT=$DIR/orders start_listener hl7-listen -q -i 127.0.0.1:0
