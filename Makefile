@@ -1,7 +1,7 @@
 # instlink, with GNU make. `make help` lists what can be made; a variant (another compiler, a sanitizer) has a build
 # folder of its own.
 VERSION := 0.1.0
-PROGRAMS := astm-decode astm-listen astm-send hl7-decode hl7-listen hl7-send inst-listen instsim mllp-frame
+PROGRAMS := astm-decode astm-frame astm-listen astm-send hl7-decode hl7-listen hl7-send inst-listen instsim mllp-frame
 
 VARIANT := $(filter-out cc gcc,$(notdir $(firstword $(CC))))
 BUILD ?= build$(addprefix /,$(VARIANT))
@@ -37,6 +37,7 @@ FAULTS := $(if $(SANITIZE)$(filter -static% -fsanitize%,$(CFLAGS) $(LDFLAGS))$(f
     $(FAULTS_SOURCE:%.c=$(BUILD)/%.so))
 FUZZERS := $(call programs,$(FUZZ_SOURCES))
 BENCHES := $(call programs,$(BENCH_SOURCES))
+ENCODE := $(BUILD)/tests/bench/encode
 
 # Flags. Those of the user (CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS) come last and are never assigned here.
 # $(call probe,FLAGS): those of FLAGS that this compiler and its linker take without a word
@@ -103,7 +104,7 @@ demo: all  ## two simulated analyzers, a listener for each, and the results as o
 
 run_tests = @CC='$(CC)' CORPUS='$(CORPUS)' SANITIZE='$(SANITIZE)' sh tests/run $(BUILD)
 
-check: all $(UNITS) $(PEERS)  ## every test (CORPUS=DIR: with captured traffic from DIR)
+check: all $(UNITS) $(PEERS) $(ENCODE)  ## every test (CORPUS=DIR: with captured traffic from DIR)
 	$(run_tests) all
 
 check-unit: $(UNITS)  ## the unit tests alone
@@ -125,7 +126,7 @@ check-san:  ## every test, with the address and undefined behaviour sanitizers
 check-slow: all $(PEERS) $(FAULTS)  ## real stores that are stopped and killed, and calls that fail, under listeners
 	$(run_tests) slow
 
-check-crash: all  ## kill a listener with a journal RUNS=1000 times under load: nothing acknowledged is lost
+check-crash: all  ## kill a listener RUNS=1000 times, and its consumers, under load: nothing acknowledged is lost
 	@RUNS=$(or $(RUNS),1000) SEED=$(SEED) tests/crash/run $(BUILD)
 
 ifneq ($(FUZZERS),)

@@ -14,6 +14,7 @@ static const char help[] =
     "      --checksum WHICH    std (default), noterm, stx, xor, none, or auto: learned\n"
     "      --frame-numbers WHICH  strict (default), or any: noted, never refused\n"
     "      --role ROLE         host (default) or instrument: who wins a contention\n"
+    "      --interrupt         ask a sender to stop when there is something to send to it\n"
     "      --timers LIST       reply=15,receive=30,busy=10,contention=20\n"
     "      --message-timeout T longest time for one message (60 s)\n"
     "      --idle-timeout T    close a connection that says nothing for so long (never)\n"

@@ -17,6 +17,7 @@ static const char help[] =
     "      --specimen FIELDS   where results have their specimen from, the first that is\n"
     "                          there (SPM-2.1.1,SPM-2.2.1,SAC-3.1,OBR-3.1,OBR-2.1)\n"
     "      --answer-timeout T  how long an answer to a message of ours is waited for (30 s)\n"
+    "      --orders LINK       the link that takes what follows the answer of -x or -s\n"
     "      --charset NAME      the sender's character set, whatever MSH-18 says\n"
     "      --message-timeout T longest time for one message (60 s)\n"
     "      --idle-timeout T    close a connection that says nothing for so long (never)\n"

@@ -1,6 +1,6 @@
+#include "ask.h"
 #include "base/log.h"
 #include "base/option.h"
-#include "link/connection.h"
 #include "listen.h"
 #include "sim/script.h"
 #include "status.h"
@@ -24,6 +24,9 @@ static const char help[] = "usage: instsim astm|hl7 [OPTION ...] ENDPOINT [FILE 
                            "\n"
                            "      --profile NAME      chemistry, hematology, coagulation, urinalysis, immunoassay,\n"
                            "                          bloodgas or molecular\n"
+                           "      --query IDS         ask for the orders of specimens, with commas between them, or\n"
+                           "                          of ALL, and wait for the answer\n"
+                           "      --query-timeout T   how long it is waited for (60 s)\n"
                            "      --seed S            same seed, same bytes (1)\n"
                            "  -c, --count N           how many messages (1; of files: each once)\n"
                            "      --attempts N        how often a message is tried before it is given up (5)\n"
@@ -47,13 +50,16 @@ static const char help[] = "usage: instsim astm|hl7 [OPTION ...] ENDPOINT [FILE 
                            "      --timers LIST       reply=15,receive=30,busy=10,contention=20\n"
                            "\n"
                            "HL7 alone:\n"
-                           "      --type KIND         of made-up messages: oru-2.5.1 (default), oru-2.3.1, oul-2.5.1\n"
+                           "      --type KIND         of made-up messages: oru-2.5.1 (default), oru-2.3.1,\n"
+                           "                          oul-2.5.1, or law (LAB-29); of queries: qbp (default), law\n"
+                           "                          (LAB-27) or qry\n"
                            "      --mllp RELEASE      1 (default), or 2: with commit blocks\n"
                            "      --mllp-strict       FS CR alone ends a block\n"
                            "      --answer-timeout T  how long an answer is waited for (30 s)\n"
                            "\n"
-                           "Exit status: 0 all were accepted, 1 some were not or there was no message, 64 usage,\n"
-                           "66 no such input, 69 none was accepted, 71 operating system, 74 input or output\n"
+                           "Exit status: 0 all were accepted, and queries brought orders, 1 some were not, some\n"
+                           "brought none, or there was no message, 64 usage, 66 no such input, 69 none was\n"
+                           "accepted, or a query had no good answer, 71 operating system, 74 input or output\n"
                            "failed, 77 not permitted. See instsim(1).\n";
 
 enum {
@@ -73,9 +79,11 @@ struct simulation {
     struct hub hub;
     struct handover handover;
     struct loop_source pacer; /* when the message that is due may be sent */
+    struct ask ask;
     struct sim_script script;
     uint64_t count, attempts;
     const char *type; /* --type */
+    bool timed;       /* --query-timeout */
     int ready_fd, status;
     struct bytes text; /* the message being sent */
     uint64_t index, tries;
@@ -126,6 +134,8 @@ static void stop(struct simulation *s, int64_t now)
 static bool make_message(struct simulation *s, uint64_t index)
 {
     s->text.len = 0;
+    if (s->ask.specimens)
+        return ask_make(&s->ask, s->script.profile, s->script.seed, index, &s->text);
     return sim_script_message(&s->script, index, &s->text);
 }
 
@@ -135,7 +145,7 @@ static void send_message(struct simulation *s, int64_t now)
     s->due = INT64_MAX;
     if (s->index == s->count) {
         stop(s, now);
-    } else if (!s->current || s->hub.stopping) {
+    } else if (!s->current || s->hub.stopping || s->ask.waits) {
         return;
     } else if (!make_message(s, s->index)) {
         log_line(LOG_ERROR, "memory is exhausted");
@@ -150,12 +160,18 @@ static void send_message(struct simulation *s, int64_t now)
 static int64_t pacer_deadline(struct loop_source *source)
 {
     const struct simulation *s = (const struct simulation *)((char *)source - offsetof(struct simulation, pacer));
-    return s->current && !s->hub.stopping ? s->due : INT64_MAX;
+    if (s->hub.stopping || s->ask.waits)
+        return s->hub.stopping ? INT64_MAX : ask_deadline(&s->ask);
+    return s->current ? s->due : INT64_MAX;
 }
 
 static void pacer_tick(struct loop_source *source, int64_t now)
 {
-    send_message((struct simulation *)((char *)source - offsetof(struct simulation, pacer)), now);
+    struct simulation *s = (struct simulation *)((char *)source - offsetof(struct simulation, pacer));
+    if (s->ask.waits)
+        ask_tick(&s->ask, now);
+    else
+        send_message(s, now);
 }
 
 static short pacer_interest(struct loop_source *source)
@@ -180,7 +196,6 @@ static void on_accepted(struct simulation *s, const struct delivery *d)
     s->longest_us = us > s->longest_us ? us : s->longest_us;
     s->all_us += us;
     s->accepted++;
-    s->index++;
     s->tries = 0;
 }
 
@@ -213,6 +228,16 @@ static int64_t again_ms(const struct simulation *s)
     return ms < AGAIN_MAX_MS ? ms : AGAIN_MAX_MS;
 }
 
+/* A query is decided. */
+static void on_decided(void *context, int64_t now)
+{
+    struct simulation *s = context;
+    s->index++;
+    s->due = now;
+    if (s->index == s->count)
+        stop(s, now);
+}
+
 static void on_done(void *context, struct connection *c, const struct delivery *d, int64_t now)
 {
     struct simulation *s = context;
@@ -221,6 +246,10 @@ static void on_done(void *context, struct connection *c, const struct delivery *
     s->due = now;
     if (d->result == DELIVERY_SENT) {
         on_accepted(s, d);
+        if (s->ask.specimens)
+            ask_sent(&s->ask, c, d, now);
+        else
+            s->index++;
     } else if (d->result == DELIVERY_YIELDED) {
         log_line(LOG_EVENT, "message %llu %s: sent again", number(s), d->outcome);
     } else {
@@ -279,6 +308,8 @@ static int summary(const struct simulation *s, int status)
         return s->status ? s->status : status;
     if (s->hub.signals)
         return STATUS_DONE;
+    if (s->ask.specimens)
+        return ask_status(&s->ask, s->count);
     if (!s->accepted)
         return STATUS_UNREACHABLE;
     return unsent || s->given_up ? STATUS_DEFECTIVE : STATUS_DONE;
@@ -303,7 +334,13 @@ static bool open_endpoint(struct simulation *s, const char *text)
 static int run(struct simulation *s, const char *endpoint)
 {
     struct hub_hooks hooks = {.context = s, .up = on_up, .down = on_down, .done = on_done};
-    handover_open(&s->handover, s->link.config.astm_view.format, DEDUP, 0);
+    handover_open(&s->handover, s->link.config.astm_view.format, s->ask.specimens ? 0 : DEDUP, 0);
+    if (s->script.hl7 || s->ask.specimens) {
+        s->ask.context = s;
+        s->ask.decided = on_decided;
+        ask_open(&s->ask);
+        handover_add(&s->handover, &s->ask.target, true);
+    }
     s->pacer =
         (struct loop_source){.fd = -1, .interest = pacer_interest, .deadline = pacer_deadline, .tick = pacer_tick};
     if (!s->link.config.name)
@@ -322,7 +359,7 @@ static int run(struct simulation *s, const char *endpoint)
 
 /* ---- options ---- */
 
-enum { PROFILE = 256, SEED, ATTEMPTS, TYPE };
+enum { PROFILE = 256, SEED, ATTEMPTS, TYPE, QUERY, QUERY_TIMEOUT };
 
 static const struct option options[] = {
     {"profile", required_argument, NULL, PROFILE},
@@ -330,6 +367,8 @@ static const struct option options[] = {
     {"count", required_argument, NULL, 'c'},
     {"attempts", required_argument, NULL, ATTEMPTS},
     {"type", required_argument, NULL, TYPE},
+    {"query", required_argument, NULL, QUERY},
+    {"query-timeout", required_argument, NULL, QUERY_TIMEOUT},
     {"output", required_argument, NULL, 'o'},
     {"name", required_argument, NULL, 'n'},
     {"ready-fd", required_argument, NULL, 'R'},
@@ -350,12 +389,20 @@ static bool option_profile(struct simulation *s)
     return false;
 }
 
-static bool option_type(struct simulation *s)
+static bool option_query(struct simulation *s)
 {
-    s->type = optarg;
-    if (sim_hl7_parse(optarg, &s->script.kind))
+    s->ask.specimens = optarg;
+    if (ask_fits(optarg))
         return true;
-    s->status = program_usage(&s->program, "--type: '%s' is none of oru-2.5.1, oru-2.3.1, oul-2.5.1", optarg);
+    s->status = program_usage(&s->program, "--query: '%s' is neither ALL nor ids with commas between them", optarg);
+    return false;
+}
+
+static bool option_query_timeout(struct simulation *s)
+{
+    if (parse_duration_ms(optarg, &s->ask.answer_ms) && s->ask.answer_ms > 0)
+        return true;
+    s->status = program_usage(&s->program, "--query-timeout: '%s' is no time to wait", optarg);
     return false;
 }
 
@@ -373,7 +420,12 @@ static bool take_option(struct simulation *s, int option)
     case ATTEMPTS:
         return option_from_1(p, "--attempts", optarg, &s->attempts, &s->status);
     case TYPE:
-        return option_type(s);
+        s->type = optarg;
+        return true;
+    case QUERY:
+        return option_query(s);
+    case QUERY_TIMEOUT:
+        return s->timed = option_query_timeout(s);
     case 'o':
         return option_format(p, optarg, &s->link.config.astm_view.format, &s->status);
     case 'n':
@@ -414,6 +466,18 @@ static bool read_options(struct simulation *s, int argc, char **argv, struct giv
     return true;
 }
 
+/* What --type says: of messages, or of queries. */
+static bool take_type(struct simulation *s)
+{
+    bool asks = s->ask.specimens;
+    s->ask.kind = s->script.hl7 ? SIM_QUERY_QBP : SIM_QUERY_ASTM;
+    if (!s->type || (asks ? sim_query_parse(s->type, &s->ask.kind) : sim_hl7_parse(s->type, &s->script.kind)))
+        return true;
+    s->status = program_usage(&s->program, "--type: '%s' is none of %s", s->type,
+                              asks ? "qbp, law, qry" : "oru-2.5.1, oru-2.3.1, oul-2.5.1, law");
+    return false;
+}
+
 /* Takes the protocol's name; options that are for another one are a mistake. */
 static bool take_protocol(struct simulation *s, const char *name, const struct given *given)
 {
@@ -430,18 +494,25 @@ static bool take_protocol(struct simulation *s, const char *name, const struct g
         s->status = program_usage(&s->program, "which protocol? try 'instsim astm ENDPOINT --profile chemistry'");
     else if (odd)
         s->status = program_usage(&s->program, "--%s is not for %s", odd, name);
-    return !s->status;
+    return !s->status && take_type(s);
 }
 
 /* Collects what is to be sent. */
 static bool prepare(struct simulation *s, char **files, int n)
 {
-    bool counted = s->count != 0;
-    if (!s->script.profile == !n) {
-        s->status = program_usage(&s->program, n ? "either --profile or files, not both"
-                                                 : "nothing to send; try --profile chemistry, or a file");
+    bool counted = s->count != 0, asks = s->ask.specimens;
+    if (asks && !s->script.profile)
+        s->script.profile = sim_profile_find("chemistry");
+    if (!s->script.profile == !n || (s->timed && !asks)) {
+        s->status = program_usage(&s->program, n && asks  ? "either --query or files, not both"
+                                               : n        ? "either --profile or files, not both"
+                                               : s->timed ? "--query-timeout is for --query"
+                                                          : "nothing to send; try --profile chemistry, or a file");
         return false;
     }
+    if (asks)
+        s->count = ask_count(&s->ask) * (counted ? s->count : 1);
+    counted |= asks;
     for (int i = 0; i < n; i++)
         if (!read_file(s, files[i]))
             return false;
@@ -457,6 +528,7 @@ static bool prepare(struct simulation *s, char **files, int n)
 int main(int argc, char **argv)
 {
     static struct simulation s = {.program = {.name = "instsim", .help = help}, .attempts = 5, .ready_fd = -1};
+    s.ask.answer_ms = ASK_ANSWER_MS;
     struct given given = {.n = 0};
     s.script = (struct sim_script){.kind = SIM_HL7_ORU_251, .seed = 1};
     s.due = INT64_MAX;

@@ -171,6 +171,12 @@ static bool take_role(struct link_options *o, const char *value)
     return host || strcmp(value, "instrument") == 0 || refuse(o, "'%s' is neither host nor instrument", value);
 }
 
+static bool take_interrupt(struct link_options *o, const char *value)
+{
+    (void)value;
+    return o->config.astm.interrupt = true;
+}
+
 /* One `name=value` of a list. The value ends at the comma or the end. */
 static bool timer(const char *text, size_t n, const char *name, int64_t *ms)
 {
@@ -295,6 +301,14 @@ static bool take_answer_timeout(struct link_options *o, const char *value)
     return take_wait(o, value, &o->config.hl7.answer_ms);
 }
 
+/* Which link it is shows when all are known. */
+static bool take_orders(struct link_options *o, const char *value)
+{
+    free(o->orders);
+    o->config.orders = o->orders = strdup(value);
+    return o->orders || refuse(o, "memory is exhausted");
+}
+
 /* ---- all of them ---- */
 
 static const struct {
@@ -319,6 +333,7 @@ static const struct {
     {"checksum", LINK_ASTM | LINK_SENDS, false, take_sent_checksum},
     {"frame-numbers", LINK_ASTM | LINK_RECEIVES, false, take_frame_numbers},
     {"role", LINK_ASTM | LINK_SENDS | LINK_RECEIVES, false, take_role},
+    {"interrupt", LINK_ASTM | LINK_RECEIVES, true, take_interrupt},
     {"timers", LINK_ASTM | LINK_SENDS | LINK_RECEIVES, false, take_timers},
     {"password", LINK_ASTM | LINK_RECEIVES, false, take_password},
     {"size", LINK_ASTM | LINK_SENDS, false, take_size},
@@ -329,6 +344,7 @@ static const struct {
     {"segment-end", LINK_HL7 | LINK_RECEIVES, false, take_segment_end},
     {"specimen", LINK_HL7 | LINK_RECEIVES, false, take_specimen},
     {"answer-timeout", LINK_HL7 | LINK_SENDS | LINK_RECEIVES, false, take_answer_timeout},
+    {"orders", LINK_HL7 | LINK_RECEIVES, false, take_orders},
 };
 
 enum { OPTIONS = sizeof table / sizeof *table };
@@ -380,4 +396,5 @@ void link_options_free(struct link_options *o)
 {
     charset_close(&o->charset);
     free(o->password);
+    free(o->orders);
 }

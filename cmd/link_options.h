@@ -20,7 +20,7 @@ struct link_options {
     struct charset charset;
     struct hl7_specimen specimen;
     struct get_paths specimen_paths;
-    char *password;
+    char *password, *orders;
     char wrong[256]; /* why an option was not taken, without its name */
     int status;      /* and how to exit then */
 };

@@ -261,12 +261,48 @@ static bool read_file(struct links *l, bool running, struct bytes *text)
     return fine;
 }
 
+static const struct links_entry *find(const struct links_entry *list, const char *name, bool of_file)
+{
+    while (list && (list->of_file != of_file || strcmp(list->options.config.name, name) != 0))
+        list = list->next;
+    return list;
+}
+
+/* Whether orders go to a link that there is and that takes them. */
+static bool has_orders(struct links *l, const struct links_entry *list, const struct links_entry *e)
+{
+    char place[300] = "--orders";
+    const char *name = e->options.config.orders;
+    if (!name || e->options.config.protocol == &protocol_astm)
+        return true;
+    const struct links_entry *to = find(l->entries, name, false);
+    to = to ? to : find(list, name, true);
+    if (to && to->options.config.protocol != &protocol_astm)
+        return true;
+    if (e->of_file)
+        snprintf(place, sizeof place, "%.250s:%zu: orders", l->file, e->line);
+    return fail(l, e->of_file ? STATUS_LINKS_FILE : STATUS_USAGE, "%s: '%s' is %s", place, name,
+                to ? "a link for ASTM" : "no link");
+}
+
+/* Whether that holds for those of the list, which are of the file, and those of the command line. */
+static bool have_orders(struct links *l, const struct links_entry *list)
+{
+    for (const struct links_entry *e = list; e; e = e->next)
+        if (!has_orders(l, list, e))
+            return false;
+    for (const struct links_entry *e = l->entries; e; e = e->next)
+        if (!e->of_file && !has_orders(l, list, e))
+            return false;
+    return true;
+}
+
 /* The links of the file, all or none. */
 static bool read_list(struct links *l, bool running, struct links_entry **list)
 {
     struct bytes text = {0};
     *list = NULL;
-    bool fine = read_file(l, running, &text) && take_lines(l, list, &text);
+    bool fine = read_file(l, running, &text) && take_lines(l, list, &text) && have_orders(l, *list);
     bytes_free(&text);
     if (!fine) {
         free_list(*list);
@@ -333,6 +369,8 @@ static bool open_entry(struct links *l, struct hub *hub, struct links_entry *e)
 
 bool links_open(struct links *l, struct hub *hub)
 {
+    if (!l->file && !have_orders(l, NULL))
+        return false;
     for (struct links_entry *e = l->entries; e; e = e->next)
         if (!e->link && !open_entry(l, hub, e))
             return false;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/option.h"
 #include "link/metrics.h"
+#include "link/rejects.h"
 #include "link/target_exec.h"
 #include "link/target_sink.h"
 #include "status.h"
@@ -370,10 +371,7 @@ static void take_inherited(struct inherited *i)
 /* The rejects file has to be there when it is needed. */
 static bool rejects_open(struct listener *l)
 {
-    int fd = l->rejects ? open(l->rejects, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (fd >= 0)
-        close(fd);
-    if (fd >= 0 || !l->rejects)
+    if (!l->rejects || rejects_make(l->rejects))
         return true;
     log_line(LOG_ERROR, "--rejects: %s: %s", l->rejects, strerror(errno));
     l->status = STATUS_CANNOT_CREATE;
@@ -438,9 +436,27 @@ static void on_done(void *context, struct connection *c, const struct delivery *
     outbox_done(&((struct listener *)context)->outbox, c, delivery, now);
 }
 
+/* The open link that takes orders for instruments on that one; NULL: there is none now. */
+static struct link *orders_link(const struct listener *l, const char *name)
+{
+    struct link *link = l->running->links;
+    while (link && (link->gone || strcmp(link->config->name, name) != 0))
+        link = link->next;
+    return link;
+}
+
 static void on_reply(void *context, struct connection *c, const unsigned char *text, size_t n, int64_t now)
 {
-    outbox_reply(&((struct listener *)context)->outbox, c, text, n, now);
+    struct listener *l = context;
+    const char *name = c->machine.protocol == &protocol_hl7 ? c->link->config->orders : NULL;
+    struct link *orders = name ? orders_link(l, name) : c->link;
+    if (!orders)
+        log_line(LOG_ERROR, "%s: what follows an answer is not sent: the link %s is not open", c->link->config->name,
+                 name);
+    else if (orders == c->link)
+        outbox_reply(&l->outbox, c, text, n, now);
+    else
+        outbox_pass(&l->outbox, orders, c->peer, text, n, now);
 }
 
 static void on_stopping(void *context, int64_t now)

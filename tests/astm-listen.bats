@@ -422,6 +422,67 @@ all_different() {
     grep -q '"control_id":"owed".*"complete":false' "$DIR/lines"
 }
 
+@test "records without frames wait for a message of their peer that is owed, and go on when it is settled, also after their end" {
+    local i
+    stall_out
+    hold_log
+    start_listener astm-listen -v 127.0.0.1:0
+    dial
+    say "$ENQ"
+    hear "$ACK"
+    say_frame 1 $'H|\\^&|owed||wire\rR|1|^^^GLU|5.4\r'
+    hear "$ACK"
+    say "$EOT"
+    hang_up
+    await_log '*disconnected'
+    for i in 1 2; do
+        dial
+        say "$(message "bare-$i")"$'\r'
+        await_log '*: connected'
+        [ $i = 1 ] || hang_up
+    done
+    resume_out
+    await_log '*message handed over'
+    await_log '*message handed over'
+    stop_listener
+    [ "$status" = 0 ]
+    wait "$READER"
+    [ "$(grep -o '"control_id":"[^"]*"' "$DIR/lines" | sort | cut -d '"' -f 4 | paste -s)" = $'bare-1\tbare-2\towed' ]
+}
+
+@test "what a consumer rejects although it was acknowledged is dropped and counted, or goes to --rejects; if it cannot, exit 74" {
+    local args wanted
+    while IFS='=' read -r args wanted; do
+        mkdir -p "$DIR/folder"
+        rm -f "$DIR/err"
+        hold_log
+        # shellcheck disable=SC2086 # several words
+        start_listener astm-listen --metrics "$DIR/metrics" -s 'read -r l; echo reject; cat >/dev/null' $args 127.0.0.1:0
+        case $wanted in
+        74*) rm -r "$DIR/folder" ;;
+        esac
+        dial
+        say "$ENQ"
+        hear "$ACK"
+        say_frame 1 $'H|\\^&|owed||wire\rR|1|^^^GLU|5.4\r'
+        hear "$ACK"
+        say "$EOT"
+        case $args in
+        '' | *folder*) await_log '*NOBODY WILL SEND AGAIN*LOST*' ;;
+        *) await_log "*went to $DIR/rejects*" ;;
+        esac
+        hang_up
+        exec {LOG}<&-
+        stop_listener
+        [ "$status" = "${wanted% *}" ]
+        grep -q -E "^instlink_messages_dropped_total\{.*\} ${wanted#* }\$" "$DIR/metrics"
+    done <<END
+=0 1
+--rejects $DIR/rejects=0 0
+--rejects $DIR/folder/rejects=74 1
+END
+}
+
 @test "-c N hands over exactly N messages, refuses what is more, and exits 0" {
     start_listener astm-listen -c 4 127.0.0.1:0
     run instsim astm --timers busy=0.1 --max-retries 0 -c 10 --profile chemistry "127.0.0.1:$PORT"
@@ -885,6 +946,33 @@ END
     [ "$status" = 143 ]
 }
 
+@test "a second signal: what has come and is not sent again goes to --rejects, and is told of without it" {
+    local rejects
+    for rejects in '' "--rejects $DIR/rejects"; do
+        rm -f "$DIR/out" "$DIR/err"
+        stall_out
+        hold_log
+        # shellcheck disable=SC2086 # none or two words
+        start_listener astm-listen -v $rejects 127.0.0.1:0
+        dial
+        say $'H|\\^&|half||wire\rR|1|^^^GLU|5.4\r'
+        await_log '*: connected'
+        kill -s TERM "$LISTENER"
+        await_log '*stopping'
+        kill -s TERM "$LISTENER"
+        if [ -n "$rejects" ]; then
+            await_log "*went to $DIR/rejects"
+        else
+            await_log '*NOBODY WILL SEND AGAIN*LOST*'
+        fi
+        wait_listener
+        [ "$status" = 143 ]
+        hang_up
+        exec {LOG}>&- {OUT}>&-
+    done
+    [ "$(tr '\r' ' ' <"$DIR/rejects")" = 'H|\^&|half||wire R|1|^^^GLU|5.4 ' ]
+}
+
 # Each of them has a stalled stdout and a message that waits for it.
 stalled_listener() {
     local folder=$1 free=$2 text=$3
@@ -899,6 +987,11 @@ stalled_listener() {
 
 @test "SIGTERM with a stalled stdout: 0, or 74 with a torn line or a message that nobody sends again; none spins" {
     local waiting=() unsent=$'H|\\^&|unsent||wire\rR|1|^^^GLU|5.4\r' name listener used
+    in_folder bare stall_out
+    in_folder bare start_listener astm-listen -o raw --rejects "$DIR/bare/rejects" 127.0.0.1:0
+    waiting+=("bare $LISTENER 0")
+    dial
+    say "$(message bare-1; message bare-2)"$'\r'
     stalled_listener whole 0 "$(message whole)"
     waiting+=("whole $LISTENER 0")
     stalled_listener torn 4096 $'H|\\^&|torn||wire\r'"C|1|I|$(printf '%06000d' 0)"$'\rL|1|N\r'
@@ -929,6 +1022,7 @@ stalled_listener() {
     grep -q 'the last line is torn' "$DIR/torn/err"
     grep -q 'NOBODY WILL SEND AGAIN.*LOST' "$DIR/lost/err"
     grep -q "went to $DIR/rejects" "$DIR/kept/err"
+    [ "$(grep -ao 'bare-[12]' "$DIR/bare/rejects" | paste -s)" = $'bare-1\tbare-2' ]
     [ "$(cat "$DIR/rejects")" = "${unsent%$'\n'}" ]
     used=$(times | awk 'NR == 2 { gsub(/[ms]/, " "); print $1 * 60 + $2 + $3 * 60 + $4 }')
     echo "all of this took $used s of the processor"

@@ -198,7 +198,7 @@ connecting_host() {
 @test "the player of transcripts tells a right answer from a wrong, a missing and a superfluous one" {
     local wanted port host
     cd "$DIR"
-    printf '%s\n' 'timeout 300' '> <ENQ>' '< <ACK>' '> <STX>1H|\^&|<*3:A><ETX><CS><CR><LF>' '< <ACK>' >instrument
+    printf '%s\n' 'timeout 1000' '> <ENQ>' '< <ACK>' '> <STX>1H|\^&|<*3:A><ETX><CS><CR><LF>' '< <ACK>' >instrument
     while read -r wanted answer; do
         mkfifo ready
         printf '%s\n' '< <ENQ>' '> <ACK>' '< <STX>1H|\^&|AAA<ETX>17<CR><LF>' "$answer" >host
@@ -213,7 +213,7 @@ connecting_host() {
 	0 > <ACK>
 	1 > <NAK>
 	1 > <ACK><ACK>
-	1 pause 400
+	1 pause 1500
 	1 close
 	END
     no_problems

@@ -3,6 +3,8 @@
 # it should be: file, messages, records, results, frames, bad_checksums; `-` is not counted. Records are counted that
 # have more than their type.
 load helper
+load encode
+load wire # none
 
 setup() {
     [ -n "$CORPUS" ] || skip "CORPUS names no folder"
@@ -73,6 +75,49 @@ count() {
     done
 }
 
+@test "records go into frames and come out again as they were, whatever the frames" {
+    local file args
+    for file in "${FILES[@]}"; do
+        decode "$file" raw
+        mv "$DIR/out" "$DIR/raw"
+        for args in "" --whole --session "--size 1 --session" "--size 63993 --whole" "--checksum noterm"; do
+            # shellcheck disable=SC2086 # to be split
+            astm-frame $args "$DIR/raw" >"$DIR/framed"
+            astm-frame -d --checksum auto "$DIR/framed" | cmp - "$DIR/raw"
+        done
+        decode "$file" text
+        astm-frame "$DIR/out" | astm-frame -d | tr '\r' '\n' | cmp - <(sed '/^$/d' "$DIR/out")
+    done
+}
+
+# Whether FILE is one sender's side of sessions, with nothing else, nothing missing and nothing damaged.
+plain() {
+    [ "$(head -c 1 "$1")" = $'\5' ] && [ "$(tail -c 1 "$1")" = $'\4' ] && none grep -q $'\6' "$1" &&
+        astm-frame -d -q "$1" >"$DIR/text" 2>"$DIR/err"
+}
+
+# Whether astm-frame makes FILE of the text in …/text, in one of the shapes that there are.
+made_again() {
+    local args
+    for args in "" --session "--session --size 63993" "--whole --size 63993"; do
+        # shellcheck disable=SC2086 # to be split
+        ! astm-frame $args "$DIR/text" | cmp -s - "$1" || return 0
+    done
+    echo "$1"
+    return 1
+}
+
+@test "captures of plain sessions are made again, byte for byte, from their text" {
+    local file n=0
+    for file in "${FILES[@]}"; do
+        if plain "$file"; then
+            made_again "$file"
+            n=$((n + 1))
+        fi
+    done
+    [ $n -gt 0 ]
+}
+
 @test "messages, records, results, frames and wrong checksums are as many as were counted by other means" {
     local file
     for file in "${FILES[@]}"; do
@@ -92,4 +137,20 @@ count() {
                 }
         }
         END { exit wrong > 0 || !files }' "$DIR/counts" "$CORPUS/EXPECTED.tsv"
+}
+
+@test "every message comes back from its positional form byte for byte" {
+    local file
+    for file in "${FILES[@]}"; do
+        identical astm "$file"
+    done
+}
+
+# Lost is only what is said by nothing: H without delimiters gets those of the standard.
+@test "decoded, encoded and decoded again every message says the same" {
+    need jq
+    local file
+    for file in "${FILES[@]}"; do
+        alike astm "$file" '(.[] | select(.type == "H" and .delimiters == null)).delimiters = "\\^&"'
+    done
 }

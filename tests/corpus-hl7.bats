@@ -2,6 +2,7 @@
 # $CORPUS/hl7 is decoded in every form, and what comes of it is counted. $CORPUS/EXPECTED.tsv says how much it should
 # be: file, messages, records, results; `-` is not counted.
 load helper
+load encode
 
 setup() {
     [ -n "$CORPUS" ] || skip "CORPUS names no folder"
@@ -84,4 +85,19 @@ decode() {
                 }
         }
         END { exit wrong > 0 || !files }' "$DIR/counts" "$CORPUS/EXPECTED.tsv"
+}
+
+@test "every message comes back from its positional form byte for byte" {
+    local file
+    for file in "${FILES[@]}"; do
+        identical hl7 "$file"
+    done
+}
+
+@test "decoded, encoded and decoded again every message says the same" {
+    need jq
+    local file
+    for file in "${FILES[@]}"; do
+        alike hl7 "$file"
+    done
 }

@@ -50,7 +50,7 @@ table() {
     done
 }
 
-@test "the demo ends by itself in less than 5 s, leaves nothing behind, and needs nothing but what POSIX has" {
+@test "the demo ends by itself and soon, leaves nothing behind, and needs nothing but what POSIX has" {
     local tool start
     mkdir "$BATS_TEST_TMPDIR/posix" "$BATS_TEST_TMPDIR/tmp"
     for tool in sh awk mkdir mkfifo rm sed cat; do
@@ -60,7 +60,7 @@ table() {
     run --separate-stderr env -i PATH="$BATS_TEST_TMPDIR/posix" TMPDIR="$BATS_TEST_TMPDIR/tmp" \
         sh "$BATS_TEST_DIRNAME/../cmd/demo.sh" "$BUILD/bin"
     [ "$status" = 0 ]
-    [ $((SECONDS - start)) -lt 5 ]
+    [ $((SECONDS - start)) -lt 20 ] # 1 s, and what a busy machine adds
     [ -z "$(ls "$BATS_TEST_TMPDIR/tmp")" ]
 }
 

@@ -290,6 +290,24 @@ END
     stop_listener
 }
 
+@test "-x with -j or --stdout: what comes while the message before is handed over is not left lying" {
+    local options i
+    for options in "-j $DIR/journal" --stdout; do
+        rm -f "$DIR/err"
+        # shellcheck disable=SC2086 # several words
+        start_listener hl7-listen $options -x 'cat >/dev/null' 127.0.0.1:0
+        dial
+        for i in 1 2 3 4 5 6 7 8; do
+            printf %s "$(hl7 "$i-a")$(hl7 "$i-b")$(hl7 "$i-c")" >&"$WIRE"
+            answered AA "$i-a"
+            answered AA "$i-b"
+            answered AA "$i-c"
+        done
+        hang_up
+        stop_listener
+    done
+}
+
 @test "-x: 200 messages leave no descriptor and no zombie" {
     need ps
     start_listener hl7-listen -q -x 'cat >/dev/null' 127.0.0.1:0
@@ -433,10 +451,11 @@ END
 @test "-s: past --sink-timeout the consumer and all that it has started is ended, and what comes again is taken" {
     local cmd='[ -e "$DIR/pid" ] || { sleep 1000 & echo $! >"$DIR/pid"; read -r l; echo ok; read -r l; sleep 1000; }
         while read -r l; do echo ok; done'
-    start_listener hl7-listen --sink-timeout 300ms -s "$cmd" 127.0.0.1:0
+    start_listener hl7-listen --sink-timeout 1 -s "$cmd" 127.0.0.1:0
+    await test -s "$DIR/pid" # it does not wait for a shell to start
     dial
     post one
-    read -r -t 0.5 <>"$DIR/nothing" || : # who has nothing to answer may be silent
+    read -r -t 1.2 <>"$DIR/nothing" || : # who has nothing to answer may be silent
     none grep -q timeout "$DIR/err"
     post two AE
     grep -q 'the consumer has not answered within --sink-timeout; it is started again in 1.0 s' "$DIR/err"
@@ -525,6 +544,27 @@ END
     stop_listener
     count_lines "$DIR/runs" 1
     count_lines "$DIR/fed" 2
+}
+
+@test "-x and -s with --dedup 0: a resend goes to the one that lacks it too, and to both once both have it" {
+    local cmd='while read -r l; do echo >>"$DIR/fed"; [ -e "$DIR/again" ] && echo ok || { echo >"$DIR/again"; echo retry; }; done'
+    start_listener inst-listen --dedup 0 -x 'echo >>"$DIR/runs"' -s "$cmd" 127.0.0.1:0
+    dial
+    post one AE
+    post one
+    count_lines "$DIR/runs" 1
+    count_lines "$DIR/fed" 2
+    post one
+    count_lines "$DIR/runs" 2
+    count_lines "$DIR/fed" 3
+    hang_up
+    rm "$DIR"/{runs,fed,again}
+    dial
+    deliver_twice two
+    count_lines "$DIR/runs" 1
+    count_lines "$DIR/fed" 2
+    stop_listener
+    [ "$status" = 0 ]
 }
 
 @test "-x and -s: what the command gave back is the answer when the consumer takes the message the second time" {

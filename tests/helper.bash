@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 BUILD=$(cd "${BUILD:-${BASH_SOURCE[0]%/*}/../build}" && pwd)
 PATH=$BUILD/bin:$BUILD/tests/peer:$PATH
 if command -v ps >/dev/null; then # bats needs it to end a test
-    export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-60}
+    export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
 fi
 started=()
 

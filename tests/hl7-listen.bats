@@ -589,7 +589,7 @@ without_origin() {
     hear CLOSE
     wait_listener
     [ "$status" = 0 ]
-    [ $SECONDS -le 3 ]
+    [ $SECONDS -lt 8 ] # 3 s, and what a busy machine adds
     [ "$(ids "$DIR/out" | paste -s -d ' ')" = 'one two three' ]
 }
 
@@ -946,11 +946,13 @@ END
 }
 
 @test "neither limit runs while the hand-over takes its time" {
+    local blocks
     stall_out
-    start_listener hl7-listen --message-timeout 0.2 --idle-timeout 0.2 127.0.0.1:0
+    start_listener hl7-listen --message-timeout 0.5 --idle-timeout 0.5 127.0.0.1:0
+    blocks="$(block "$(text one)")$VT$(text two)" # which does not count for the second
     dial
-    say "$(block "$(text one)")$VT$(text two)"
-    run -142 bash -c 'IFS= read -r -n 1 -t 0.5 -u '"$WIRE"
+    say "$blocks"
+    run -142 bash -c 'IFS= read -r -n 1 -t 0.8 -u '"$WIRE"
     say "$FS"$'\r'
     resume_out
     answered AA one
@@ -963,7 +965,7 @@ END
 }
 
 @test "--idle-timeout closes a connection that says nothing" {
-    start_listener hl7-listen --idle-timeout 0.2 127.0.0.1:0
+    start_listener hl7-listen --idle-timeout 1 127.0.0.1:0
     dial
     post before
     hear CLOSE
@@ -1258,6 +1260,7 @@ start_proxy() {
     start_listener hl7-listen -v 127.0.0.1:0
     dial
     say "$VT$(text middle)"
+    await_log '*connected' # what came is read
     kill -s TERM "$LISTENER"
     await_log '*stopping'
     run bash -c "exec 9<>/dev/tcp/127.0.0.1/$PORT"

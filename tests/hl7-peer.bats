@@ -208,7 +208,7 @@ transcripts() {
 @test "the player of transcripts tells a time, a new id and words from what is none" {
     local wanted answer port host
     cd "$DIR"
-    printf '%s\n' 'timeout 300' '> Q' 'repeat 2' '  < <turn>|<time>|<id>|' '  + <words>|<CR>' end >instrument
+    printf '%s\n' 'timeout 1000' '> Q' 'repeat 2' '  < <turn>|<time>|<id>|' '  + <words>|<CR>' end >instrument
     while read -r wanted answer; do
         mkfifo ready
         printf '%s\n' '< Q' "> $answer" >host

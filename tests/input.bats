@@ -213,7 +213,7 @@ END
 }
 
 @test "connections from several addresses: ambiguous without peer" {
-    start_listener hl7-listen -i --proxy-protocol --send-timeout 0.3 127.0.0.1:0
+    start_listener hl7-listen -i --proxy-protocol --send-timeout 1 127.0.0.1:0
     dial
     say $'PROXY TCP4 10.0.0.5 10.0.0.1 49152 4000\r\n'"$VT"
     await 1 'connected' "$DIR/err"
@@ -360,7 +360,7 @@ END
 }
 
 @test "silence: the connection is closed, and the message goes to the next one" {
-    start_listener hl7-listen -i --answer-timeout 0.3 127.0.0.1:0
+    start_listener hl7-listen -i --answer-timeout 1 127.0.0.1:0
     dial
     feed "$(hl7 a)" "$(hl7 b)"
     hear_order a
@@ -394,7 +394,7 @@ END
 }
 
 @test "a failure tells the frame that it failed at" {
-    start_listener astm-listen -i --attempts 1 --timers reply=0.3 127.0.0.1:0
+    start_listener astm-listen -i --attempts 1 --timers reply=1 127.0.0.1:0
     dial
     feed "$(astm a)"
     hear "$ENQ"
@@ -433,6 +433,36 @@ END
     grep '^{"type":"message"' "$DIR/out" | grep -o '"digest":"[^"]*"' >"$DIR/digests"
     [ "$(wc -l <"$DIR/digests")" -ge "$(grep -c 'message .* accepted, ' "$DIR/received.err")" ]
     [ -z "$(sort "$DIR/digests" | uniq -d)" ]
+}
+
+# contend ANSWER: an order is bid for and refused, and a session of the instrument's begins, in which its first frame has
+# that answer.
+contend() {
+    dial
+    feed "$(astm b)"
+    hear "$ENQ"
+    say "$NAK$ENQ"
+    hear "$ACK"
+    say_frame 1 "$(printf 'H|\\^&|17\r')"
+    hear "$1"
+}
+
+@test "--interrupt asks a sender to stop for an order" {
+    start_listener astm-listen -i --interrupt --timers busy=0.3 127.0.0.1:0
+    contend "$EOT"
+    say "$EOT"
+    take_session b
+    reported_as b sent
+}
+
+@test "without --interrupt an order waits until the sender is through" {
+    start_listener astm-listen -i --timers busy=0.3 127.0.0.1:0
+    contend "$ACK"
+    say_frame 2 "$(printf 'L|1|N\r')"
+    hear "$ACK"
+    say "$EOT"
+    take_session b
+    reported_as b sent
 }
 
 @test "1000 messages each way at once, all exactly once" {

@@ -54,9 +54,12 @@ post() {
     }
 }
 
-# call ID [yes|no]: the same over a connection of its own.
+# call ID [yes|no]: the same over a connection of its own. Of ASTM it is known then that our ACK has arrived, for EOT has
+# been read when the next ENQ is answered.
 call() {
-    dial && post "$@" && hang_up
+    dial && post "$@" || return
+    [ "$PROGRAM" != astm-listen ] || { say "$ENQ" && hear "$ACK"; } || return
+    hang_up
 }
 
 # begin ID: a message that is accepted, over a connection of its own, which is left there; of ASTM it is not known then
@@ -151,7 +154,8 @@ both() {
 count() {
     listen -c 2
     call a
-    call b
+    dial
+    post b
     wait_listener
     [ "$status" = 0 ]
     holds a b

@@ -349,6 +349,11 @@ help_from() {
     run_examples jq .
 }
 
+@test "the examples of astm-frame(1) run as shown" {
+    examples_of_page "$MAN/astm-frame.1"
+    run_examples plain .
+}
+
 @test "the examples of mllp-frame(1) run as shown" {
     examples_of_page "$MAN/mllp-frame.1"
     run_examples plain .

@@ -29,9 +29,9 @@ refused() {
     fi
 }
 
-# await COMMAND…: waits until it succeeds, 20 s at most.
+# await COMMAND…: waits until it succeeds, 60 s at most.
 await() {
-    local end=$((SECONDS + 20))
+    local end=$((SECONDS + 60))
     until "$@"; do
         if [ $SECONDS -gt $end ]; then
             echo "in vain: $*"
@@ -467,8 +467,8 @@ ends() {
     need socat
     { printf %b "$FIVE" && block one; } >"$DIR/bytes"
     start_listener hl7-listen --proxy-from 192.0.2.1 "unix:$DIR/socket" # who may is said by the file's permissions
-    socat -t 5 - "UNIX-CONNECT:$DIR/socket" <"$DIR/bytes" | grep -q 'MSA|AA|one'
-    { printf '%b' "$LOCAL" && block two; } | socat -t 5 - "UNIX-CONNECT:$DIR/socket" | grep -q 'MSA|AA|two'
+    socat -t 20 - "UNIX-CONNECT:$DIR/socket" <"$DIR/bytes" | grep -q 'MSA|AA|one'
+    { printf '%b' "$LOCAL" && block two; } | socat -t 20 - "UNIX-CONNECT:$DIR/socket" | grep -q 'MSA|AA|two'
     stop_listener
     [ "$status" = 0 ]
     [ "$(peers)" = '10.0.0.5:4711 unix' ]

@@ -2,6 +2,7 @@
 # its hands: a log that it can wait for, a stdout whose reader does not read.
 
 ENQ=$'\x05' ACK=$'\x06' NAK=$'\x15' EOT=$'\x04'
+PATIENCE=30 # seconds that hear waits
 
 # dial [PORT]: connects. WIRE is the descriptor of the newest connection.
 dial() {
@@ -16,10 +17,10 @@ say() {
     printf %s "$1" >&"$WIRE"
 }
 
-# hear BYTE: it has to be the next to come, within 10 s; CLOSE: the peer has to close.
+# hear BYTE: it has to be the next to come, within PATIENCE; CLOSE: the peer has to close.
 hear() {
     local LC_ALL=C byte='' status=0
-    IFS= read -r -d '' -n 1 -t 10 -u "$WIRE" byte || status=$?
+    IFS= read -r -d '' -n 1 -t "$PATIENCE" -u "$WIRE" byte || status=$?
     if [ "$1" = CLOSE ]; then
         if [ $status != 1 ] || [ -n "$byte" ]; then
             printf 'expected the end, got %q (status %s)\n' "$byte" "$status"
@@ -47,9 +48,12 @@ message() {
     printf 'H|\\^&|%s||wire\rP|1||4711||Quimby^Ada\rR|1|^^^GLU|5.4\rL|1|N\r' "$1"
 }
 
-# deliver ID [ANSWER]: a session with one message in one frame, which has to be answered with ACK (or ANSWER).
+# deliver ID [ANSWER]: a session with one message in one frame, which has to be answered with ACK (or ANSWER). All of it
+# is made before the session begins, so that a timer of the other side does not wait for that.
 deliver() {
-    say "$ENQ" && hear "$ACK" && say_frame 1 "$(message "$1")" && hear "${2:-$ACK}" && say "$EOT"
+    local frame
+    frame=$(frame 1 "$(message "$1")" && echo .)
+    say "$ENQ" && hear "$ACK" && say "${frame%.*}" && hear "${2:-$ACK}" && say "$EOT"
 }
 
 # play_host: plays the script on stdin to whoever connects; PORT is where. wait_host waits for its end, which is good or
@@ -77,7 +81,7 @@ hold_log() {
 # await_log PATTERN: reads the log up to a line that matches.
 await_log() {
     local line
-    while IFS= read -r -t 20 -u "$LOG" line; do
+    while IFS= read -r -t 40 -u "$LOG" line; do
         # shellcheck disable=SC2053 # a pattern
         [[ $line != $1 ]] || return 0
     done

@@ -61,7 +61,8 @@ static bool write_scalar(struct encoder *e, const struct json_reader *r, enum js
 static bool write_components(struct encoder *e, struct json_reader *r, enum json_kind kind)
 {
     for (bool more = false; kind != JSON_ARRAY_END; kind = json_reader_next(r), more = true)
-        if (!encode_separators(e, delimiters(e)->component, more, "component delimiter") || !write_scalar(e, r, kind))
+        if ((more && !encode_separator(e, delimiters(e)->component, "component delimiter")) ||
+            !write_scalar(e, r, kind))
             return false;
     return true;
 }
@@ -75,7 +76,7 @@ static bool write_array(struct encoder *e, struct json_reader *r)
     for (bool more = false; kind != JSON_ARRAY_END; kind = json_reader_next(r), more = true) {
         if (kind != JSON_ARRAY)
             return encode_unexpected(e, kind, "an array of components, as before it,");
-        if (!encode_separators(e, delimiters(e)->repeat, more, "repeat delimiter") ||
+        if ((more && !encode_separator(e, delimiters(e)->repeat, "repeat delimiter")) ||
             !write_components(e, r, json_reader_next(r)))
             return false;
     }
@@ -206,8 +207,9 @@ static bool write_members(struct encoder *e, struct astm_delimiters *own, const 
     if (!sorted)
         sort(record->members, record->count);
     if (is_header(e, record->type)) {
+        e->key = encode_word("delimiters");
         if (record->count && record->members[0].number == 2) {
-            e->key = record->members[i].key;
+            e->key = record->members[0].key;
             if (!read_string(e, record->members[i++].value, &declared))
                 return false;
         }
@@ -273,7 +275,7 @@ static bool write_fields(struct encoder *e, struct astm_delimiters *own, const s
         return false;
     while (there && (kind = json_reader_next(&r)) != JSON_ARRAY_END) {
         e->index++;
-        if (!encode_separators(e, delimiters(e)->field, 1, "field delimiter") || !write_field(e, &r, kind))
+        if (!encode_separator(e, delimiters(e)->field, "field delimiter") || !write_field(e, &r, kind))
             return false;
     }
     return true;

@@ -2,6 +2,8 @@
 
 #include "base/scan.h"
 
+#include <stdio.h>
+
 enum { OUTSIDE, INSIDE, TAIL };
 
 static const char *const names[] = {"std", "noterm", "stx", "xor", "none", "auto"};
@@ -287,6 +289,22 @@ bool astm_framer_inside(const struct astm_framer *f)
 void astm_framer_free(struct astm_framer *f)
 {
     reset(f);
+}
+
+void astm_frame_damage(const struct astm_frame *f, char *text, size_t size)
+{
+    bool fits = f->fits != ASTM_CHECKSUM_NONE;
+    if (f->too_long || f->number < 0)
+        snprintf(text, size, "malformed-frame %s",
+                 f->no_memory  ? "memory is exhausted"
+                 : f->too_long ? "more text than a message may have"
+                               : "no frame number");
+    else if (f->given < 0)
+        snprintf(text, size, "bad-checksum frame %d: none given, computed %02X", f->number, (unsigned)f->computed);
+    else
+        snprintf(text, size, "bad-checksum frame %d: given %02X, computed %02X%s%s", f->number, (unsigned)f->given,
+                 (unsigned)f->computed, fits ? "; it would fit --checksum " : "",
+                 fits ? astm_checksum_name(f->fits) : "");
 }
 
 bool astm_frame_build(struct bytes *out, unsigned number, const unsigned char *text, size_t n, unsigned char end,

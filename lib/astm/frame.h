@@ -117,6 +117,10 @@ bool astm_framer_inside(const struct astm_framer *f);
 /* Releases the storage and forgets an open frame; what --checksum auto has learned stays. */
 void astm_framer_free(struct astm_framer *f);
 
+/* Says what makes the frame no good, for people, its first token stable: malformed-frame or bad-checksum. At most size
+ * bytes with the NUL. */
+void astm_frame_damage(const struct astm_frame *frame, char *text, size_t size);
+
 /* Appends a frame; AUTO is STD. number is taken modulo 8; end is ASTM_ETX or ASTM_ETB. False when memory is exhausted.
  */
 bool astm_frame_build(struct bytes *out, unsigned number, const unsigned char *text, size_t n, unsigned char end,

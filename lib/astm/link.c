@@ -1021,19 +1021,22 @@ static size_t push_after_h(struct astm_link *l, const unsigned char *p, size_t r
  * is not handed over yet. */
 static size_t push_neutral(struct astm_link *l, const unsigned char *p, size_t run, int64_t now)
 {
-    bool silence = now - l->heard >= SILENCE_MS && !l->owed, last;
+    bool silence = now - l->heard >= SILENCE_MS && !l->owed && !l->blocked, last;
     l->heard = now;
+    l->blocked = false;
     if (l->config->deaf)
         return push_noise(l, p, run, now);
     if (silence) {
         l->before = 0;
         l->skipping = l->lone_h = false;
     }
-    if (l->lone_h && astm_is_header((const unsigned char[]){'H', *p}, 2))
-        return l->owed ? 0 : push_after_h(l, p, run, now);
-    size_t at = find_bare(l, p, run, &last);
+    bool after_h = l->lone_h && astm_is_header((const unsigned char[]){'H', *p}, 2);
+    size_t at = after_h ? 0 : find_bare(l, p, run, &last);
+    l->blocked = !at && l->owed;
+    if (l->blocked)
+        return 0;
     if (!at)
-        return l->owed ? 0 : push_bare(l, BARE_H, p, run, now);
+        return after_h ? push_after_h(l, p, run, now) : push_bare(l, BARE_H, p, run, now);
     l->lone_h = last && at == run;
     return push_noise(l, p, at, now);
 }
@@ -1204,6 +1207,14 @@ bool astm_link_send(struct astm_link *l, const unsigned char *text, size_t n, in
         l->bid_at = now;
     l->sent_at = l->piece = 0;
     l->send_number = 0;
+    return true;
+}
+
+bool astm_link_withdraw(struct astm_link *l)
+{
+    if (!l->sending.len || l->state == BIDDING || l->state == SENDING)
+        return false;
+    bytes_free(&l->sending);
     return true;
 }
 

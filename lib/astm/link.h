@@ -158,6 +158,7 @@ struct astm_link {
     unsigned char before; /* the byte before; 0: a control byte, or none */
     bool lone_h;          /* it is an H that an unframed message may begin with */
     bool skipping;        /* it belongs to an unframed message that was dropped */
+    bool blocked;         /* an unframed message has begun behind it, and waits for one that is owed */
 
     /* sending */
     struct bytes sending; /* the message */
@@ -190,6 +191,9 @@ void astm_link_settle(struct astm_link *l, int64_t now);
 /* Puts a message, records each ended by CR, up for sending; the text is copied. False when one is being sent already,
  * or memory is exhausted. It ends with a DONE event. */
 bool astm_link_send(struct astm_link *l, const unsigned char *text, size_t n, int64_t now);
+
+/* Takes the message that was put up for sending back, without an event. False: there is none, or it is under way. */
+bool astm_link_withdraw(struct astm_link *l);
 
 /* Whether astm_link_send would be refused. */
 bool astm_link_sending(const struct astm_link *l);

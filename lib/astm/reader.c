@@ -34,7 +34,8 @@ static void note(struct astm_reader *r, const char *text)
 
 void astm_reader_init(struct astm_reader *r, const struct astm_reader_config *config)
 {
-    *r = (struct astm_reader){.config = config, .expected = -1, .last.number = -1};
+    *r = (struct astm_reader){.config = config};
+    astm_sequence_begin(&r->sequence, -1);
     astm_framer_init(&r->framer, config->checksum, config->max_message);
 }
 
@@ -42,7 +43,7 @@ void astm_reader_free(struct astm_reader *r)
 {
     astm_framer_free(&r->framer);
     astm_assembly_free(&r->assembly);
-    bytes_free(&r->last.text);
+    astm_sequence_free(&r->sequence);
 }
 
 /* Bytes that are neither frames nor records: told of once for a whole stretch. */
@@ -198,47 +199,22 @@ static void settle(struct astm_reader *r)
 
 static void report_damage(struct astm_reader *r, const struct astm_frame *f)
 {
-    if (f->too_long || f->number < 0) {
-        defect(r, f->offset, "malformed-frame %s",
-               f->no_memory  ? "memory is exhausted"
-               : f->too_long ? "more text than a message may have"
-                             : "no frame number");
-    } else if (f->given < 0) {
-        defect(r, f->offset, "bad-checksum frame %d: none given, computed %02X", f->number, (unsigned)f->computed);
-    } else {
-        bool fits = f->fits != ASTM_CHECKSUM_NONE;
-        defect(r, f->offset, "bad-checksum frame %d: given %02X, computed %02X%s%s", f->number, (unsigned)f->given,
-               (unsigned)f->computed, fits ? "; it would fit --checksum " : "",
-               fits ? astm_checksum_name(f->fits) : "");
-    }
+    char text[120];
+    astm_frame_damage(f, text, sizeof text);
+    defect(r, f->offset, "%s", text);
 }
 
-static bool is_repeat(const struct astm_reader *r, const struct astm_frame *f)
+static void note_turn(struct astm_reader *r, const struct astm_frame *f, enum astm_turn turn)
 {
-    return f->number == r->last.number && f->end == r->last.end && f->len == r->last.text.len &&
-           (!f->len || memcmp(f->text, r->last.text.data, f->len) == 0);
-}
-
-/* Without memory for it, a repeat of this frame will not be known. */
-static void remember(struct astm_reader *r, const struct astm_frame *f)
-{
-    r->last.text.len = 0;
-    r->last.number = bytes_append(&r->last.text, f->text, f->len) ? f->number : -1;
-    r->last.end = f->end;
-    r->expected = (f->number + 1) % 8;
-}
-
-static void judge_number(struct astm_reader *r, const struct astm_frame *f)
-{
-    bool open = astm_assembly_open(&r->assembly);
-    if (r->expected < 0 || f->number == r->expected || (!open && f->number == 1))
+    int due = r->sequence.expected;
+    if (turn == ASTM_TURN_NEXT)
         return;
     notes_add(&r->assembly.notes, r->assembly.notes_base, "frame-number frame %d was taken where %d was due", f->number,
-              r->expected);
-    if (r->last.end == ASTM_ETX && (f->number == r->last.number || f->number == 1))
+              due);
+    if (turn != ASTM_TURN_GAP)
         return;
-    defect(r, f->offset, "gap frame %d where %d was due: something is missing", f->number, r->expected);
-    r->gap = open || !astm_is_header(f->text, f->len);
+    defect(r, f->offset, "gap frame %d where %d was due: something is missing", f->number, due);
+    r->gap = astm_assembly_open(&r->assembly) || !astm_is_header(f->text, f->len);
 }
 
 static void note_oddities(struct astm_reader *r, const struct astm_frame *f)
@@ -273,16 +249,18 @@ static void on_frame(struct astm_reader *r, const struct astm_frame *f)
         report_damage(r, f);
     if (!f->good && (!r->config->ignore_checksum || f->number < 0 || f->too_long))
         return;
-    if (is_repeat(r, f)) {
-        if (astm_assembly_open(&r->assembly))
+    bool open = astm_assembly_open(&r->assembly);
+    enum astm_turn turn = astm_sequence_judge(&r->sequence, f, open);
+    if (turn == ASTM_TURN_REPEAT) {
+        if (open)
             note(r, "repeat a frame came again");
         return;
     }
     if (!r->skipping) {
-        judge_number(r, f);
+        note_turn(r, f, turn);
         note_oddities(r, f);
     }
-    remember(r, f);
+    astm_sequence_take(&r->sequence, f);
     begin_frame(r, f);
     take_frame(r);
 }
@@ -317,8 +295,7 @@ static void on_token(struct astm_reader *r, const struct astm_token *t)
     case ASTM_TOKEN_ENQ:
     case ASTM_TOKEN_EOT:
         close_message(r);
-        r->expected = t->kind == ASTM_TOKEN_ENQ ? 1 : -1;
-        r->last.number = -1;
+        astm_sequence_begin(&r->sequence, t->kind == ASTM_TOKEN_ENQ ? 1 : -1);
         break;
     case ASTM_TOKEN_CUT:
         defect(r, t->offset, "cut-frame a frame is cut off after %zu bytes", t->len);

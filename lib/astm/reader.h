@@ -7,6 +7,7 @@
 #include "astm/assembly.h"
 #include "astm/frame.h"
 #include "astm/link.h"
+#include "astm/sequence.h"
 
 struct astm_reader_config {
     enum astm_checksum checksum;
@@ -44,13 +45,8 @@ struct astm_reader {
         size_t from; /* where in the assembly's text its own begins */
         uint64_t at; /* where it begins */
         unsigned char end;
-    } frame;      /* the one that is being taken */
-    int expected; /* the next frame's number; -1 any */
-    struct {
-        int number; /* -1: there was none in this session */
-        unsigned char end;
-        struct bytes text;
-    } last;               /* frame */
+    } frame; /* the one that is being taken */
+    struct astm_sequence sequence;
     uint64_t plain_until; /* no control byte comes before it */
     uint64_t noise_at;
     size_t noise; /* bytes left out since noise_at, not told of yet */

@@ -53,17 +53,6 @@ void astm_message_key(const struct message *m, unsigned char key[16])
     digest_end(&digest, key);
 }
 
-bool astm_message_query(const struct message *m)
-{
-    struct astm_delimiters d = astm_delimiters_of(m->text, m->len);
-    size_t at = 0;
-    struct astm_slice record;
-    while (astm_record_next(m->text, m->len, &at, &record))
-        if (record.n > 1 && record.p[0] == 'Q' && record.p[1] == d.field)
-            return true;
-    return false;
-}
-
 /* ---- beginning ---- */
 
 /* The set is decided once for the whole message, never for a field. */

@@ -61,9 +61,6 @@ void astm_message_digest(const struct message *message, unsigned char digest[16]
 /* The same, with the sender (H.5) and control id (H.3) as they came: the key of a repeat. */
 void astm_message_key(const struct message *message, unsigned char key[16]);
 
-/* Whether the message holds a Q record: a query is never a repeat. */
-bool astm_message_query(const struct message *message);
-
 /* Appends a wire event as one line of JSON (-o frame). */
 bool astm_wire_line(struct bytes *out, const struct astm_wire *wire, const struct envelope *envelope);
 

@@ -2,6 +2,7 @@
 #ifndef INSTLINK_VERDICT_H
 #define INSTLINK_VERDICT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum verdict {
@@ -16,6 +17,7 @@ struct reply {
     const char *reason;        /* of a refusal, for people; NULL: none is known */
     const unsigned char *text; /* accepted: a message, or several, to be sent back; NULL: none */
     size_t len;
+    bool repeated; /* it was given to the same connection before: what is no answer to the message is there already */
 };
 
 #endif

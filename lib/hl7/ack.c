@@ -81,7 +81,7 @@ bool hl7_ack_asked(const struct hl7_header *theirs, const struct hl7_msa *msa, e
     enum hl7_condition accept, application;
     if (mode == HL7_ACK_NONE || code == HL7_CODE_NONE)
         return false;
-    if (msa)
+    if (msa && !hl7_header_deferred(theirs))
         return accept_code(code) && !accept_code(hl7_code_of(msa->code)) && mode != HL7_ACK_ORIGINAL &&
                enhanced(theirs, false, &accept, &application) && asks(accept, code);
     if (mode == HL7_ACK_ORIGINAL || !enhanced(theirs, mode == HL7_ACK_ENHANCED, &accept, &application))
@@ -115,7 +115,7 @@ struct hl7_wanted hl7_ack_wanted(const struct hl7_header *ours)
 {
     enum hl7_condition accept, application;
     struct hl7_msa msa;
-    bool answer = hl7_header_msa(ours, &msa);
+    bool answer = hl7_header_msa(ours, &msa) && !hl7_header_deferred(ours);
     if (!enhanced(ours, false, &accept, &application))
         return (struct hl7_wanted){.application = !answer};
     return (struct hl7_wanted){

@@ -30,11 +30,13 @@ const char *hl7_code_name(enum hl7_code code);
 /* The code that MSA-1 has; HL7_CODE_NONE for any other text. */
 enum hl7_code hl7_code_of(struct hl7_slice field);
 
-/* Whether the message holds a value in MSH-15 or MSH-16 that is no condition, for which reason original mode applies. */
+/* Whether the message holds a value in MSH-15 or MSH-16 that is no condition, for which reason original mode applies.
+ */
 bool hl7_ack_odd(const struct hl7_header *theirs);
 
 /* Whether the message asks for an acknowledgement with this code. msa: of the message itself, when it is an answer (no
- * application answer is given to an answer, and an accept acknowledgement only to one that is none); else NULL. */
+ * application answer is given to an answer, unless it is a deferred response, and an accept acknowledgement only to one
+ * that is none); else NULL. */
 bool hl7_ack_asked(const struct hl7_header *theirs, const struct hl7_msa *msa, enum hl7_ack_mode mode,
                    enum hl7_code code);
 

@@ -71,7 +71,7 @@ static bool write_subcomponents(struct encoder *e, enum json_kind kind)
         if (kind == JSON_ARRAY)
             return encode_fail(e, "an array stands where a subcomponent is expected; with repetitions all of it has "
                                   "three levels");
-        if (!encode_separators(e, separators(e)->subcomponent, more, "subcomponent separator") ||
+        if ((more && !encode_separator(e, separators(e)->subcomponent, "subcomponent separator")) ||
             !write_scalar(e, kind))
             return false;
     }
@@ -84,7 +84,7 @@ static bool write_repetition(struct encoder *e, enum json_kind kind)
     for (bool more = false; kind != JSON_ARRAY_END; kind = json_reader_next(&e->reader), more = true) {
         if (kind != JSON_ARRAY)
             return encode_unexpected(e, kind, "an array of subcomponents");
-        if (!encode_separators(e, separators(e)->component, more, "component separator") ||
+        if ((more && !encode_separator(e, separators(e)->component, "component separator")) ||
             !write_subcomponents(e, json_reader_next(&e->reader)))
             return false;
     }
@@ -106,8 +106,8 @@ static bool write_array(struct encoder *e)
         nested = more ? nested : kind == JSON_ARRAY && first == JSON_ARRAY;
         if (nested && kind != JSON_ARRAY)
             return encode_unexpected(e, kind, "an array of components");
-        if (!encode_separators(e, nested ? s->repetition : s->component, more,
-                               nested ? "repetition separator" : "component separator"))
+        if ((more && !encode_separator(e, nested ? s->repetition : s->component,
+                                       nested ? "repetition separator" : "component separator")))
             return false;
         if (!(nested               ? write_repetition(e, first)
               : kind == JSON_ARRAY ? write_subcomponents(e, first)
@@ -190,7 +190,7 @@ static bool write_segment(struct encoder *e, struct own *own)
     const unsigned char field = own->separators.field;
     while (there && (kind = json_reader_next(&e->reader)) != JSON_ARRAY_END) {
         e->index++;
-        if (!encode_separators(e, field, 1, "field separator") || !write_field(e, kind))
+        if (!encode_separator(e, field, "field separator") || !write_field(e, kind))
             return false;
     }
     return encode_record_end(e, is_blank(e, begin), field);

@@ -147,6 +147,11 @@ struct hl7_slice hl7_header_type(const struct hl7_header *h, size_t number)
     return hl7_part(first, h->separators.component, number - 1);
 }
 
+bool hl7_header_deferred(const struct hl7_header *h)
+{
+    return hl7_slice_is(hl7_header_type(h, 1), "DSR") && hl7_slice_is(hl7_header_type(h, 2), "Q03");
+}
+
 bool hl7_header_query(const struct hl7_header *h)
 {
     struct hl7_slice type = hl7_header_type(h, 1);

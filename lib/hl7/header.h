@@ -33,11 +33,11 @@ enum hl7_error {
 
 struct hl7_header {
     const char *why; /* NULL: the MSH is readable. Else what is wrong with it, for people; fields may be empty then */
-    enum hl7_error error;              /* the same, for the sender */
+    enum hl7_error error; /* the same, for the sender */
     struct hl7_separators separators;
     struct hl7_slice msh[HL7_MSH_FIELDS + 1]; /* msh[n] is MSH-n; 0 is empty. Absent and empty fields have no bytes */
-    struct hl7_slice rest;             /* everything after the MSH segment and its CR */
-    bool digested;                     /* digest is that of rest */
+    struct hl7_slice rest;                    /* everything after the MSH segment and its CR */
+    bool digested;                            /* digest is that of rest */
     unsigned char digest[16];
 };
 
@@ -53,6 +53,10 @@ struct hl7_slice hl7_header_type(const struct hl7_header *h, size_t number);
 /* Whether the message is a query (MSH-9.1 is QRY or QBP): a query is never a repeat. Nor is a message without a control
  * id. */
 bool hl7_header_query(const struct hl7_header *h);
+
+/* Whether the message is a deferred response (MSH-9 is DSR^Q03): it is a message of its own and wants an answer,
+ * although its MSA segment names the query, which was answered before [HL7 v2.3.1 chapter 2, 2.19.2]. */
+bool hl7_header_deferred(const struct hl7_header *h);
 
 /* The digest of everything after the MSH segment, by which a message that comes again is known. It is kept in h, for
  * whoever asks next. */

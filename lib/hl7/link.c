@@ -182,43 +182,113 @@ static enum hl7_code refuse(struct hl7_link *l, const struct hl7_message *m, con
     return due.accept ? due.accept : due.application;
 }
 
-/* The message in the caller's text that answers this one, as a slice of the copy. */
-static bool find_answer(const struct reply *reply, const struct hl7_header *theirs, struct bytes *copy,
-                        struct hl7_message *answer, struct hl7_msa *msa)
-{
-    struct hl7_split split;
-    bool found = false;
-    if (!bytes_append(copy, reply->text, reply->len) || !hl7_split_begin(&split, copy, NULL, HL7_END_AUTO))
-        return false;
-    while (!found && hl7_split_next(&split, answer))
-        found = !answer->header.why && hl7_header_msa(&answer->header, msa) &&
-                hl7_slice_same(msa->control_id, theirs->msh[HL7_CONTROL_ID]);
-    hl7_split_free(&split);
-    return found && hl7_block_fits(answer->text, answer->len);
-}
-
 static bool is_acknowledgement(const struct hl7_header *h)
 {
     struct hl7_slice type = hl7_header_type(h, 1);
     return !type.n || hl7_slice_is(type, "ACK") || hl7_slice_is(type, "MCF");
 }
 
-/* Sends the caller's own answer. A plain acknowledgement goes only where it is asked for; an answer that says more is
- * always welcome. False: the plain one has to do. */
-static bool answer_with(struct hl7_link *l, const struct hl7_header *theirs, const struct reply *reply)
-{
-    struct bytes copy = {0};
-    struct hl7_message answer;
+/* The messages that a caller gives back for one of theirs, taken from a copy. */
+struct given {
+    const struct reply *reply;
+    const struct hl7_header *theirs;
+    struct bytes copy;
+    struct hl7_split split;
+    size_t number; /* of the message, from 1 */
+    struct hl7_message message;
+    bool has_msa, names; /* it has an MSA segment; which names theirs */
     struct hl7_msa msa;
-    bool found = find_answer(reply, theirs, &copy, &answer, &msa);
-    if (!found)
-        tell(l, HL7_NOTICE_OWN_ANSWER, "the answer given is no message with MSA-2 as the control id: not sent");
-    else if (is_acknowledgement(&answer.header) && !hl7_ack_asked(theirs, NULL, l->config->ack, hl7_code_of(msa.code)))
+};
+
+static bool given_begin(struct given *g, const struct reply *reply, const struct hl7_header *theirs)
+{
+    *g = (struct given){.reply = reply, .theirs = theirs};
+    return bytes_append(&g->copy, reply->text, reply->len) && hl7_split_begin(&g->split, &g->copy, NULL, HL7_END_AUTO);
+}
+
+static bool given_next(struct given *g)
+{
+    if (!hl7_split_next(&g->split, &g->message))
+        return false;
+    const struct hl7_header *h = &g->message.header;
+    g->number++;
+    g->has_msa = !h->why && hl7_header_msa(h, &g->msa);
+    g->names = g->has_msa && hl7_slice_same(g->msa.control_id, g->theirs->msh[HL7_CONTROL_ID]);
+    return true;
+}
+
+static void given_end(struct given *g)
+{
+    hl7_split_free(&g->split);
+    bytes_free(&g->copy);
+}
+
+/* The number of the message that answers theirs; 0: there is none. A deferred response does where nothing else does. */
+static size_t find_answer(const struct reply *reply, const struct hl7_header *theirs)
+{
+    struct given g;
+    size_t deferred = 0, found = 0;
+    bool on = given_begin(&g, reply, theirs);
+    while (on && !found && given_next(&g)) {
+        if (g.names && !hl7_header_deferred(&g.message.header))
+            found = g.number;
+        else if (g.names && !deferred)
+            deferred = g.number;
+    }
+    given_end(&g);
+    return found ? found : deferred;
+}
+
+/* A plain acknowledgement goes only where it is asked for; an answer that says more is always welcome. False: the plain
+ * one has to do. */
+static bool send_answer(struct hl7_link *l, const struct given *g)
+{
+    const struct hl7_message *m = &g->message;
+    bool fits = hl7_block_fits(m->text, m->len);
+    if (!fits)
+        tell(l, HL7_NOTICE_OWN_ANSWER, "the answer given holds VT or FS: not sent");
+    else if (is_acknowledgement(&m->header) &&
+             !hl7_ack_asked(g->theirs, NULL, l->config->ack, hl7_code_of(g->msa.code)))
         tell(l, HL7_NOTICE_OWN_ANSWER, "the acknowledgement given was not asked for: not sent");
     else
-        put_block(l, answer.text, answer.len);
-    bytes_free(&copy);
-    return found;
+        put_block(l, m->text, m->len);
+    return fits;
+}
+
+/* Another message that was given back with the answer. */
+static void follow(struct hl7_link *l, const struct given *g)
+{
+    const struct hl7_message *m = &g->message;
+    const char *why = m->header.why ? m->header.why
+                      : g->has_msa && !(g->names && hl7_header_deferred(&m->header))
+                          ? g->names ? "it is a second answer" : "it answers another message"
+                      : !hl7_block_fits(m->text, m->len) ? "it holds VT or FS"
+                                                         : NULL;
+    if (why)
+        tell(l, HL7_NOTICE_OWN_ANSWER, "message %zu of those given back is not sent: %s", g->number, why);
+    else if (!g->reply->repeated && l->observer.follow)
+        l->observer.follow(l->observer.context, m->text, m->len);
+}
+
+/* Sends the caller's own answer, and what follows it. False: the plain one has to do. */
+static bool answer_with(struct hl7_link *l, const struct hl7_header *theirs, const struct reply *reply)
+{
+    struct given g;
+    size_t number = find_answer(reply, theirs);
+    bool answered = false;
+    if (!number)
+        tell(l, HL7_NOTICE_OWN_ANSWER, "what was given back has no message with MSA-2 as the control id: not sent");
+    else if (!given_begin(&g, reply, theirs))
+        given_end(&g);
+    else {
+        while (given_next(&g))
+            if (g.number == number)
+                answered = send_answer(l, &g);
+            else
+                follow(l, &g);
+        given_end(&g);
+    }
+    return answered;
 }
 
 /* A message that is offered, and the MSA segment that it has. */
@@ -400,6 +470,14 @@ static void offer(struct hl7_link *l, const struct hl7_message *m, const struct 
     }
 }
 
+/* An answer that says more than a code is handed over also when nobody waits for it. */
+static void offer_unasked(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa)
+{
+    if (msa && !hl7_header_deferred(&m->header))
+        tell_unmatched(l, msa);
+    offer(l, m, msa);
+}
+
 static void unreadable(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa)
 {
     enum hl7_code code = refuse(l, m, msa, VERDICT_NEVER, m->header.error, m->header.why);
@@ -436,7 +514,7 @@ static void on_message(struct hl7_link *l, struct hl7_message *m)
     else if (msa && (answers_ours(l, msa) || is_acknowledgement(&m->header)))
         on_answer(l, m, msa);
     else
-        offer(l, m, msa);
+        offer_unasked(l, m, msa);
 }
 
 /* Release 2: the commit block goes before the answers to what was in the block. */

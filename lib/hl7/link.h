@@ -38,8 +38,9 @@ enum hl7_notice {
     HL7_NOTICE_NOT_HANDED, /* … not handed over */
     HL7_NOTICE_BATCH,      /* a block holds an envelope; it is left out */
     HL7_NOTICE_CONDITION,  /* MSH-15 or MSH-16 has a value that is none: original mode; told once per connection */
-    HL7_NOTICE_OWN_ANSWER, /* the answer that the caller gave is none, or not asked for: the plain one is sent */
-    HL7_NOTICE_UNMATCHED,  /* an acknowledgement that nobody waits for */
+    HL7_NOTICE_OWN_ANSWER, /* what the caller gave is no answer, or not asked for: the plain one is sent; or part of it
+                            * cannot be sent */
+    HL7_NOTICE_UNMATCHED,  /* an answer that nobody waits for */
     HL7_NOTICE_LATE,       /* … to a message that has been given up */
     HL7_NOTICE_DUPLICATE,  /* … to a message that has been answered */
     HL7_NOTICE_ODD_ANSWER, /* an answer to our message that is not what was asked for */
@@ -65,15 +66,16 @@ struct hl7_stamp {
     char id[32];   /* MSH-10, never used before; old versions have at most 20 characters there */
 };
 
-/* Who watches, who knows the time, and who has storage: any of these may be NULL. Without stamp answers have no time,
- * and are numbered. text is a line for people; it shows no text of a message, and of noise and an unmatched MSA-2
- * what base/glimpse.h shows. */
+/* Who watches, who knows the time, who sends what follows an answer of ours, and who has storage: any of these may be
+ * NULL. Without stamp answers have no time, and are numbered. text is a line for people; it shows no text of a message,
+ * and of noise and an unmatched MSA-2 what base/glimpse.h shows. */
 struct hl7_observer {
     void (*wire)(void *context, const struct hl7_wire *wire);
     void (*notice)(void *context, enum hl7_notice notice, const char *text);
     void (*stamp)(void *context, struct hl7_stamp *stamp);
     void *context;
     struct spares *spares; /* storage that links share; NULL: there is none */
+    void (*follow)(void *context, const unsigned char *text, size_t n); /* a message, segments each ended by CR */
 };
 
 enum hl7_outcome {
@@ -160,8 +162,10 @@ size_t hl7_link_push(struct hl7_link *l, const unsigned char *bytes, size_t n, i
 bool hl7_link_next(struct hl7_link *l, struct hl7_event *event);
 
 /* What the message of that ticket is worth, however late. reply may be NULL. Its text may hold several messages, with
- * CR, LF or CR LF: the one whose MSA-2 is the control id is sent as the application answer, the others are the
- * caller's business. Ignored when the machine does not wait for it. VERDICT_WAIT is no answer. */
+ * CR, LF or CR LF: the one whose MSA-2 is the control id is sent as the application answer, and those without an MSA
+ * segment (and deferred responses to this message) are given to observer.follow, in their order, unless the reply is
+ * repeated. Without the one none of them counts. Ignored when the machine does not wait for it. VERDICT_WAIT is no
+ * answer. */
 void hl7_link_answer(struct hl7_link *l, uint64_t ticket, enum verdict verdict, const struct reply *reply, int64_t now);
 
 /* Puts one message up for sending, as it is; the text is copied. False when one is being sent already or its DONE event

@@ -39,13 +39,16 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void set_variables(const struct child_variable *variables, size_t n)
+/* False when memory is exhausted. */
+static bool set_variables(const struct child_variable *variables, size_t n)
 {
     static const char *const ours[] = {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         unsetenv(ours[i]);
     for (size_t i = 0; i < n; i++)
-        setenv(variables[i].name, variables[i].value, 1);
+        if (setenv(variables[i].name, variables[i].value, 1) != 0)
+            return false;
+    return true;
 }
 
 /* in and out lie above stderr. */
@@ -53,8 +56,7 @@ static void become(const char *command, int in, int out, const struct child_vari
 {
     setpgid(0, 0);
     reset_signals();
-    set_variables(variables, n);
-    if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+    if (!set_variables(variables, n) || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
         _exit(127);
     system_close_from(STDERR_FILENO + 1);
     if (limit_known)

@@ -1,5 +1,6 @@
 #include "link/connection.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "link/port.h"
 #include "link/serial.h"
@@ -88,8 +89,16 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
     short_ident_next(&c->hub->control_ids, wall, stamp->id);
 }
 
-static const struct machine_observer observer = {NULL, on_notice, on_acknowledged, on_stamp},
-                                     wire_observer = {on_wire, on_notice, on_acknowledged, on_stamp};
+/* It goes out when the answer has, and nothing else is being sent. */
+static void on_follow(void *context, const unsigned char *text, size_t n)
+{
+    struct connection *c = context;
+    if (c->hub->hooks.reply)
+        c->hub->hooks.reply(c->hub->hooks.context, c, text, n, clock_ms());
+}
+
+static const struct machine_observer observer = {NULL, on_notice, on_acknowledged, on_stamp, on_follow},
+                                     wire_observer = {on_wire, on_notice, on_acknowledged, on_stamp, on_follow};
 
 /* ---- messages ---- */
 
@@ -107,6 +116,7 @@ static enum verdict judge(struct connection *c, const struct machine_event *even
     const char *why = protocol_of(c)->refusal(c->link->config, &event->message);
     if (why) {
         tell(c, LOG_ERROR, "rejected", "rejected a message: %s", why);
+        c->link->counters.dropped += event->owed;
         return VERDICT_NEVER;
     }
     if (c->link->config->deaf) {
@@ -134,6 +144,31 @@ static void answer(struct connection *c, uint64_t ticket, enum verdict verdict, 
         protocol_of(c)->refuse(&c->machine, now);
 }
 
+/* Keeping a message that is owed is what the machine waits for, and whether it is handed over comes later. One that
+ * cannot be kept comes again with the frame that is not answered yet, if there is one; else it is lost. */
+static void answer_owed(struct connection *c, uint64_t ticket, enum verdict verdict, int64_t now)
+{
+    const struct protocol *p = protocol_of(c);
+    bool kept = verdict != VERDICT_LATER, mute = p->mute(&c->machine), waiting = p->waiting(&c->machine);
+    if (verdict == VERDICT_NEVER || verdict == VERDICT_ACCEPT || (!kept && mute)) {
+        answer(c, ticket, VERDICT_ACCEPT, NULL, now);
+        p->settle(&c->machine, now);
+    } else {
+        answer(c, ticket, kept ? VERDICT_ACCEPT : VERDICT_LATER, NULL, now);
+    }
+    if (!kept && (mute || !waiting))
+        handover_lose(c->hub->handover, c->link);
+}
+
+/* What is given back where an answer says nothing of its own is a message of ours. */
+static void give_back(struct connection *c, enum verdict verdict, const struct reply *reply, int64_t now)
+{
+    const struct hub_hooks *hooks = &c->hub->hooks;
+    if (verdict == VERDICT_ACCEPT && reply && reply->text && !reply->repeated && !protocol_of(c)->answers_each &&
+        hooks->reply)
+        hooks->reply(hooks->context, c, reply->text, reply->len, now);
+}
+
 static void on_message(struct connection *c, const struct machine_event *event, int64_t now)
 {
     if (!event->message.complete)
@@ -142,9 +177,11 @@ static void on_message(struct connection *c, const struct machine_event *event, 
     enum verdict verdict = judge(c, event, &reply, now);
     if (verdict != VERDICT_ACCEPT) /* at once is only what came again */
         tell_verdict(c, verdict);
-    answer(c, event->ticket, event->owed ? VERDICT_ACCEPT : verdict, &reply, now);
-    if (event->owed && verdict != VERDICT_WAIT)
-        protocol_of(c)->settle(&c->machine, now);
+    if (event->owed)
+        answer_owed(c, event->ticket, verdict, now);
+    else
+        answer(c, event->ticket, verdict, &reply, now);
+    give_back(c, verdict, &reply, now);
 }
 
 static void on_delivery(struct connection *c, const struct delivery *delivery, int64_t now)
@@ -302,6 +339,12 @@ static bool needs_verdict(const struct connection *c)
     return p->waiting(&c->machine) && (!c->lost || p->mute(&c->machine));
 }
 
+/* Whether bytes wait for an owed message to find its end: they may be a message that nobody sends again. */
+static bool is_held_up(const struct connection *c)
+{
+    return c->in.len && protocol_of(c)->indebted(&c->machine);
+}
+
 /* Whether nothing can come of it any more. */
 static bool is_over(const struct connection *c)
 {
@@ -317,7 +360,7 @@ static void take_in(struct connection *c, int64_t now)
         ;
     if (c->in.len)
         feed(c, c->in.data, c->in.len, now);
-    if (c->eof && !c->eof_told && !needs_verdict(c) && (!c->in.len || c->lost || !pending_out(c)))
+    if (c->eof && !c->eof_told && !needs_verdict(c) && !is_held_up(c) && (!c->in.len || c->lost || !pending_out(c)))
         tell_eof(c, now);
 }
 
@@ -510,15 +553,24 @@ void connection_verdict(struct connection *c, const struct handover_party *party
         protocol_of(c)->settle(&c->machine, now);
     else
         answer(c, party->ticket, verdict, reply, now);
-    const struct hub_hooks *hooks = &c->hub->hooks;
-    if (verdict == VERDICT_ACCEPT && reply && reply->text && !protocol_of(c)->answers_each && hooks->reply)
-        hooks->reply(hooks->context, c, reply->text, reply->len, now);
+    give_back(c, verdict, reply, now);
     advance(c, now);
+}
+
+void connection_settled(struct connection *c, int64_t now)
+{
+    if (c->debts)
+        advance(c, now);
 }
 
 bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now)
 {
     return !c->leaving && !c->closing && !c->eof && !c->source.gone && protocol_of(c)->send(&c->machine, text, n, now);
+}
+
+bool connection_withdraw(struct connection *c)
+{
+    return protocol_of(c)->withdraw && protocol_of(c)->withdraw(&c->machine);
 }
 
 bool connection_idle(const struct connection *c)

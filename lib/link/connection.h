@@ -40,6 +40,9 @@ void connection_verdict(struct connection *c, const struct handover_party *party
 /* Puts a message up for sending. False when it is sending one already, or is closing. */
 bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now);
 
+/* Takes that message back, and no hook is called. False: it is under way, or has ended. */
+bool connection_withdraw(struct connection *c);
+
 enum { CONNECTION_DRAIN_MS = 2000 };
 
 /* Closes by our own choice: a frame that still waits for its verdict is refused, the last answer is flushed, the write
@@ -50,6 +53,9 @@ void connection_close(struct connection *c, int64_t now);
 
 /* A new connection of the same peer takes its place. */
 void connection_replace(struct connection *c, int64_t now);
+
+/* A message that was owed on a connection that is gone has found its end: what has waited for that goes on. */
+void connection_settled(struct connection *c, int64_t now);
 
 /* Has it closed when what is being done on it is done; for hooks. */
 void connection_leave(struct connection *c);

@@ -3,9 +3,9 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "link/endpoint.h"
+#include "link/rejects.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -174,36 +174,49 @@ static bool walk(const struct handover *h, struct walk *w)
 
 /* ---- the rejects file ---- */
 
-/* Appends the message whole, or not at all. */
-static bool append_to_rejects(const char *file, const struct job *job)
+static bool append_to_rejects(const char *file, const struct message *m)
 {
-    int fd = file && job->copy.len ? open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600) : -1;
-    if (fd < 0)
+    if (!file || !m->len)
         return false;
-    off_t before = lseek(fd, 0, SEEK_END);
-    bool fine = write(fd, job->message.text, job->message.len) == (ssize_t)job->message.len && fdatasync(fd) == 0;
-    if (!fine && before >= 0 && ftruncate(fd, before) != 0)
-        log_line(LOG_ERROR, "%s: a message is torn in it: %s", file, strerror(errno));
-    return close(fd) == 0 && fine;
+    bool fine = rejects_append(file, m->text, m->len);
+    if (!fine)
+        log_line(LOG_ERROR, "--rejects: %s: %s", file, strerror(errno));
+    return fine;
 }
 
 /* A message that nobody will send again, and that is not to be handed over. Returns how many are lost thereby. */
-static unsigned rescue(const struct handover *h, const struct job *job)
+static unsigned rescue(const struct handover *h, struct link *link, const struct message *m)
 {
-    if (append_to_rejects(h->rejects, job)) {
+    if (append_to_rejects(h->rejects, m)) {
         log_line(LOG_ERROR, "a message that nobody will send again went to %s", h->rejects);
         return 0;
     }
-    job->party.link->counters.dropped++;
+    link->counters.dropped++;
     log_line(LOG_ERROR, "A MESSAGE THAT NOBODY WILL SEND AGAIN COULD NOT BE HANDED OVER AND IS LOST (%s)",
              h->rejects ? h->rejects : "there is no --rejects file");
     return 1;
 }
 
+void handover_lose(struct handover *h, struct link *link)
+{
+    h->lost++;
+    link->counters.dropped++;
+    log_line(LOG_ERROR, "%s: A MESSAGE THAT NOBODY WILL SEND AGAIN COULD NOT BE KEPT AND IS LOST: no memory for it",
+             link->config->name);
+}
+
+/* A consumer will never take what nobody will send again. Without a rejects file that is the end of it. */
+static void reject_owed(struct handover *h, const struct job *job)
+{
+    unsigned lost = rescue(h, job->party.link, &job->message);
+    if (h->rejects)
+        h->lost += lost;
+}
+
 /* A consumer will never take it: where the sender cannot be told so, it goes to the rejects file. */
 static enum verdict reject(const struct handover *h, const struct job *job)
 {
-    if (job->party.protocol->answers_each || !append_to_rejects(h->rejects, job))
+    if (job->party.protocol->answers_each || !append_to_rejects(h->rejects, &job->message))
         return VERDICT_NEVER;
     log_line(LOG_ERROR, "a message that was rejected went to %s", h->rejects);
     return VERDICT_ACCEPT;
@@ -228,30 +241,13 @@ static void remember(struct handover *h, const struct job *job, enum verdict ver
         if (reply && reply->text && bytes_append(&kept, reply->text, reply->len))
             ledger_keep_reply(&h->ledger, job->entry, &kept);
         ledger_accept(&h->ledger, job->entry);
-    } else if (verdict != VERDICT_ACCEPT && had && h->ledger.window) {
+    } else if (verdict != VERDICT_ACCEPT && had) {
         if (job->reply.len && bytes_append(&kept, job->reply.data, job->reply.len))
             ledger_keep_reply(&h->ledger, job->entry, &kept);
         ledger_refuse(&h->ledger, job->entry, had);
     } else {
         ledger_forget(&h->ledger, job->entry);
     }
-}
-
-/* A message that has been acknowledged and cannot be handed over now, nor later by us: it waits for handover_rescue. */
-static void strand(struct handover *h, const struct handover_party *party, const struct message *m,
-                   const struct envelope *envelope)
-{
-    struct job *job = calloc(1, sizeof *job);
-    h->strandings++;
-    if (!job)
-        return;
-    if (!keep(h, job, m, envelope)) {
-        release(h, job);
-        return;
-    }
-    job->party = *party;
-    job->next = h->stranded;
-    h->stranded = job;
 }
 
 /* The end of a job, which is in no queue any more. */
@@ -272,6 +268,8 @@ static void finish(struct handover *h, struct job *job, enum verdict verdict, co
     }
     if (party.connection)
         h->verdict(h->context, &party, verdict, reply, now);
+    else if (party.owed && h->settled)
+        h->settled(h->context, now);
     while (waiters) {
         struct handover_waiter *waiter = waiters;
         waiters = waiter->next;
@@ -298,11 +296,11 @@ static void refuse(struct handover *h, struct job *job, enum verdict verdict, co
         return;
     }
     if (verdict == VERDICT_NEVER && job->party.owed)
-        rescue(h, job);
+        reject_owed(h, job);
     else if (verdict == VERDICT_NEVER)
         verdict = reject(h, job);
     else if (job->party.owed)
-        strand(h, &job->party, &job->message, &job->envelope);
+        h->lost += rescue(h, job->party.link, &job->message);
     finish(h, job, verdict, verdict == VERDICT_ACCEPT ? NULL : reply, now);
 }
 
@@ -311,7 +309,8 @@ static void give(struct handover *h, struct job *job, int64_t now)
 {
     struct target *t = lowest(h, job->lacks);
     target_append(t, job);
-    t->kind->take(t, job, now);
+    if (t->kind->take)
+        t->kind->take(t, job, now);
 }
 
 /* What the first consumer gave back is kept until the last has the message. */
@@ -338,7 +337,7 @@ void handover_served(struct handover *h, struct target *target, struct job *job,
         give(h, job, now);
         return;
     }
-    struct reply kept = {NULL, job->reply.data, job->reply.len};
+    struct reply kept = {.text = job->reply.data, .len = job->reply.len};
     finish(h, job, VERDICT_ACCEPT, job->reply.len ? &kept : reply, now);
 }
 
@@ -348,7 +347,8 @@ static void refuse_all(struct handover *h, int64_t now)
         struct target *t = h->targets[i];
         while (t && t->first) {
             struct job *job = t->first;
-            t->kind->forget(t, job);
+            if (t->kind->forget)
+                t->kind->forget(t, job);
             target_remove(t, job);
             refuse(h, job, VERDICT_LATER, NULL, now);
         }
@@ -403,12 +403,19 @@ static enum verdict offer_again(struct handover *h, uint32_t entry, const struct
     party->link->counters.repeats++;
     if (h->repeated)
         h->repeated(h->context, party);
+    bool here = e->connection == party->connection || party->link->config->orders;
     e->connection = party->connection;
     e->ticket = party->ticket;
     if (!e->accepted)
         return wait_too(h, entry, party);
-    *reply = (struct reply){NULL, e->reply.data, e->reply.len};
+    *reply = (struct reply){.text = e->reply.data, .len = e->reply.len, .repeated = here};
     return VERDICT_ACCEPT;
+}
+
+/* Whether the message asks for something: what is given back for it depends on what it is. */
+static bool is_query(struct handover *h, uint32_t entry)
+{
+    return entry != LEDGER_NONE && ledger_at(&h->ledger, entry)->query;
 }
 
 /* Whether the only target that it lacks can take it as it comes. Where the message itself may still be needed it
@@ -417,7 +424,8 @@ static bool takes_in_place(struct handover *h, struct job *job, const struct mes
                            const struct envelope *envelope)
 {
     struct target *t = lowest(h, job->lacks);
-    bool only = !(job->lacks & (job->lacks - 1)), needed = job->party.owed || (h->rejects && t->kind->rejects);
+    bool only = !(job->lacks & (job->lacks - 1)), needed = job->party.owed || is_query(h, job->entry);
+    needed = needed || (h->rejects && t->kind->rejects);
     return only && !needed && t->kind->in_place && t->kind->in_place(t, job, m, envelope);
 }
 
@@ -487,22 +495,27 @@ static enum verdict offer_anew(struct handover *h, const struct handover_party *
         ledger_forget(&h->ledger, entry);
     else if (entry != LEDGER_NONE)
         ledger_refuse(&h->ledger, entry, h->wanted & ~lacks);
-    if (party->owed)
-        strand(h, party, m, &envelope);
     return VERDICT_LATER;
+}
+
+/* Whether all that -c asks for have been offered. */
+static bool has_all(const struct handover *h)
+{
+    return h->limit && h->offered >= h->limit;
 }
 
 /* At the end, or with all that -c asks for: whoever is not acknowledged keeps the message. One that has no
  * acknowledgement and comes after the last that is asked for is left out as if it had come after the end. */
 static enum verdict turn_down(struct handover *h, const struct handover_party *party, const struct message *m)
 {
-    struct envelope nothing = {.id = "", .link = "", .peer = "", .received = ""};
-    if (party->owed && (h->failed || m->framed))
-        strand(h, party, m, &nothing);
-    else if (party->owed)
+    if (!party->owed)
+        return VERDICT_LATER;
+    if (has_all(h) && !m->framed && !h->failed)
         log_line(LOG_ERROR, "a message of %zu bytes without frames came after the last one (--count): left out",
                  m->len);
-    return VERDICT_LATER;
+    else
+        h->lost += rescue(h, party->link, m);
+    return VERDICT_NEVER;
 }
 
 enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct message *m,
@@ -521,7 +534,7 @@ enum verdict handover_offer(struct handover *h, const struct handover_party *par
             return offer_again(h, entry, party, reply);
         had = partial ? e->had : 0;
     }
-    if (h->failed || h->frozen || (h->limit && h->offered >= h->limit))
+    if (h->failed || h->frozen || has_all(h))
         return turn_down(h, party, m);
     if (partial)
         ledger_reopen(&h->ledger, entry);
@@ -584,9 +597,6 @@ bool handover_needs(const struct handover *h, const struct link *link)
     while (walk(h, &w))
         if (w.job->party.link == link)
             return true;
-    for (const struct job *job = h->stranded; job; job = job->next)
-        if (job->party.link == link)
-            return true;
     return false;
 }
 
@@ -610,7 +620,7 @@ void handover_pump(struct handover *h, int64_t now)
         if (!t)
             continue;
         t->kind->pump(t, now);
-        h->pieces += t->kind->held(t);
+        h->pieces += t->kind->held ? t->kind->held(t) : 0;
     }
     if (h->failed)
         refuse_all(h, now);
@@ -653,12 +663,11 @@ bool handover_complete(const struct handover *h)
 unsigned handover_rescue(struct handover *h)
 {
     struct walk w = {0, NULL};
-    unsigned lost = h->strandings;
-    for (const struct job *job = h->stranded; job; job = job->next)
-        lost -= 1 - rescue(h, job);
+    unsigned lost = h->lost;
+    h->lost = 0;
     while (walk(h, &w))
         if (w.job->party.owed)
-            lost += rescue(h, w.job);
+            lost += rescue(h, w.job->party.link, &w.job->message);
     return lost;
 }
 
@@ -682,7 +691,6 @@ void handover_close(struct handover *h)
         t->kind->close(t);
     }
     release_all(h, &h->again);
-    release_all(h, &h->stranded);
     while (h->waiters) {
         struct handover_waiter *waiter = h->waiters;
         h->waiters = waiter->next;

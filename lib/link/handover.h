@@ -28,15 +28,14 @@ struct handover {
     struct job *spare; /* storage for jobs to come */
     unsigned spares;
     struct handover_waiter *waiters;
-    unsigned owed;        /* how many jobs are */
-    struct job *stranded; /* owed, and not to be handed over any more */
-    unsigned strandings;  /* how many there were, kept or not */
-    size_t held;          /* bytes in copies */
-    size_t pieces;        /* bytes that targets hold, as of the end of the last turn */
-    size_t room;          /* bytes that a copy may take; the owner's, set before an offer */
-    int64_t wall_us;      /* the time; the owner's, set before an offer */
-    bool frozen;          /* nothing more is handed over, whatever waits */
-    bool failed;          /* a target has ended that there is no other for: likewise */
+    unsigned owed;   /* how many jobs are */
+    unsigned lost;   /* how many were owed, and could be neither handed over nor kept */
+    size_t held;     /* bytes in copies */
+    size_t pieces;   /* bytes that targets hold, as of the end of the last turn */
+    size_t room;     /* bytes that a copy may take; the owner's, set before an offer */
+    int64_t wall_us; /* the time; the owner's, set before an offer */
+    bool frozen;     /* nothing more is handed over, whatever waits */
+    bool failed;     /* a target has ended that there is no other for: likewise */
     struct ident ident;
     struct time_text received;
     const char *rejects; /* --rejects FILE, or NULL */
@@ -46,6 +45,9 @@ struct handover {
                     int64_t now);
     /* A message came again. */
     void (*repeated)(void *context, const struct handover_party *party);
+    /* A message that was owed to a connection that is gone has found its end: handover_orphans are less. NULL: nobody
+     * asks. */
+    void (*settled)(void *context, int64_t now);
 };
 
 /* Messages go to stdout, in that format, until other targets are added. dedup: how many messages are remembered to know
@@ -59,9 +61,15 @@ void handover_add(struct handover *h, struct target *target, bool keep_stdout);
 bool handover_prints(const struct handover *h);
 
 /* Offers a message. peer is copied where needed. VERDICT_WAIT: the verdict comes later through `verdict`. For
- * VERDICT_ACCEPT, a repeat's, *reply is what a consumer gave back the first time, valid until the next call. */
+ * VERDICT_ACCEPT, a repeat's, *reply is what a consumer gave back the first time, valid until the next call. For one
+ * that is owed VERDICT_NEVER: nothing is handed over any more, and it went to the rejects file, or is lost, or left out
+ * as more than -c asks for; VERDICT_LATER: there is no memory to keep it in. Who then cannot have it sent again calls
+ * handover_lose. */
 enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct message *message,
                             const char *peer, struct reply *reply, int64_t now);
+
+/* An owed message of that link could not be kept, and nobody will send it again. */
+void handover_lose(struct handover *h, struct link *link);
 
 /* For targets: a job that was taken out of the queue has this verdict there. *reply may be NULL; what it points to is
  * copied where needed. */
@@ -105,7 +113,8 @@ bool handover_over(const struct handover *h);
 /* Whether -c's count is reached. */
 bool handover_complete(const struct handover *h);
 
-/* At shutdown: owed messages that wait go to the rejects file. Returns how many could not be kept. */
+/* At shutdown: owed messages that still wait go to the rejects file. Returns how many were lost since the beginning, or
+ * since the last call. */
 unsigned handover_rescue(struct handover *h);
 
 void handover_close(struct handover *h);

@@ -62,6 +62,14 @@ static void on_repeated(void *context, const struct handover_party *party)
     log_event(LOG_EVENT, &event, "a message came again: not handed over twice");
 }
 
+static void on_settled(void *context, int64_t now)
+{
+    struct hub *hub = context;
+    for (size_t i = 0; i < hub->slots_n; i++)
+        if (hub->slots[i])
+            connection_settled(hub->slots[i], now);
+}
+
 /* ---- stopping ---- */
 
 void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now)
@@ -84,6 +92,17 @@ static int64_t grace(const struct hub *hub)
     return ms > CONNECTION_DRAIN_MS ? ms - CONNECTION_DRAIN_MS : 0;
 }
 
+/* Hands over no more, closes all connections at once, and saves what is owed, that which has just come of them too.
+ * Returns how many messages are lost. */
+static unsigned wind_up(struct hub *hub, int64_t now)
+{
+    handover_freeze(hub->handover, now);
+    for (size_t i = 0; i < hub->slots_n; i++)
+        if (hub->slots[i])
+            connection_drop(hub->slots[i], now);
+    return handover_rescue(hub->handover);
+}
+
 static void on_signal(void *context, int signal, int64_t now)
 {
     struct hub *hub = context;
@@ -100,7 +119,7 @@ static void on_signal(void *context, int signal, int64_t now)
         return;
     }
     if (hub->signals++) {
-        handover_rescue(hub->handover);
+        wind_up(hub, now);
         hub->end = HUB_SIGNAL;
         hub->signal = signal;
         hub->loop.stop = true;
@@ -127,11 +146,11 @@ static bool finished(const struct hub *hub, int64_t now)
     return alone && handover_over(h);
 }
 
-static void end(struct hub *hub)
+static void end(struct hub *hub, int64_t now)
 {
     struct handover *h = hub->handover;
     bool stalled = !handover_idle(h), torn = stalled && target_stdout_torn(&h->out);
-    unsigned lost = handover_rescue(h);
+    unsigned lost = wind_up(hub, now);
     if (h->failed || lost || torn)
         hub->end = HUB_IO;
     if (stalled && !h->failed)
@@ -173,7 +192,7 @@ static void check_stop(struct hub *hub, int64_t now)
         handover_freeze(h, now);
     close_connections(hub, over || now >= hub->stop_by, now);
     if (finished(hub, now))
-        end(hub);
+        end(hub, now);
 }
 
 /* ---- links that are retired ---- */
@@ -404,6 +423,7 @@ bool hub_open(struct hub *hub, const struct hub_config *config, const struct hub
     handover->context = hub;
     handover->verdict = on_verdict;
     handover->repeated = on_repeated;
+    handover->settled = on_settled;
     handover->loop = &hub->loop;
     loop_add(&hub->loop, &handover->source);
     for (unsigned i = 0; i < TARGETS; i++)
@@ -485,9 +505,7 @@ void hub_close(struct hub *hub)
 {
     int64_t now = clock_ms();
     hub->stopping = true;
-    for (size_t i = 0; i < hub->slots_n; i++)
-        if (hub->slots[i])
-            connection_drop(hub->slots[i], now);
+    wind_up(hub, now);
     for (struct port *p = hub->ports; p; p = p->next)
         port_close(p);
     if (hub->config->metrics)

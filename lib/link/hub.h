@@ -24,7 +24,7 @@ struct hub_hooks {
     void (*up)(void *context, struct connection *connection, int64_t now);
     void (*down)(void *context, struct connection *connection, int64_t now);
     void (*done)(void *context, struct connection *connection, const struct delivery *delivery, int64_t now);
-    /* A consumer gave a text back that is to go out on this connection, as a message of our own. */
+    /* A consumer gave a text back for a message that came there, which is to go out as one of our own. */
     void (*reply)(void *context, struct connection *connection, const unsigned char *text, size_t n, int64_t now);
     /* The hub stops, at stop_by at the latest; once more when that comes earlier. */
     void (*stopping)(void *context, int64_t now);

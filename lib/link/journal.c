@@ -1,6 +1,7 @@
 #include "link/journal.h"
 
 #include "base/digest.h"
+#include "link/folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -248,30 +249,6 @@ bool journal_append_window(struct journal *j, const unsigned char *keys, size_t 
 
 /* ---- opening ---- */
 
-/* Syncs the folder in which the file has its name. */
-static bool sync_folder(const char *path)
-{
-    char *name = realpath(path, NULL), *slash = name ? strrchr(name, '/') : NULL;
-    if (!slash) {
-        free(name);
-        return false;
-    }
-    slash[slash == name] = '\0';
-    int folder = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    free(name);
-    if (folder < 0)
-        return false;
-    int result;
-    do
-        result = fsync(folder);
-    while (result != 0 && errno == EINTR);
-    bool fine = result == 0 || errno == EINVAL; /* some file systems know of no such thing */
-    int error = errno;
-    close(folder);
-    errno = error;
-    return fine;
-}
-
 static bool same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
@@ -333,7 +310,7 @@ static enum journal_result open_locked(struct journal *j)
             result = lock(j);
         if (result == JOURNAL_OK && is_current(j)) {
             /* the folder of an old one may be closed to us */
-            if (!sync_folder(j->path) && (created || errno != EACCES))
+            if (!folder_sync(j->path) && (created || errno != EACCES))
                 return fail_errno(j);
             return JOURNAL_OK;
         }

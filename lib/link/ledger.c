@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Without a window an accepted message is remembered until its acknowledgement was sent: this many at most. */
+/* Without a window an accepted message is remembered until its acknowledgement was sent, and a refused one that some
+ * targets have until it comes again: this many at most. */
 enum { LEDGER_UNSENT = 64 };
 
 enum { REPLIES_MAX = 16 << 20 }; /* bytes, over all */

@@ -12,7 +12,7 @@ struct link_counters {
     uint64_t messages; /* handed over */
     uint64_t records;  /* records or segments of these */
     uint64_t bytes_received, bytes_sent;
-    uint64_t dropped;                /* acknowledged, and lost all the same */
+    uint64_t dropped;                /* nobody sends them again, and they were lost */
     uint64_t repeats;                /* messages that came again */
     uint64_t delivered, undelivered; /* messages of ours */
     uint64_t idle_timeouts;          /* connections closed for silence */

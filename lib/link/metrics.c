@@ -55,6 +55,7 @@ COUNTER(connections, l->counters.connections)
 COUNTER(connections_refused, l->counters.refused_connections)
 COUNTER(messages, l->counters.messages)
 COUNTER(records, l->counters.records)
+COUNTER(dropped, l->counters.dropped)
 COUNTER(bytes_received, l->counters.bytes_received)
 COUNTER(bytes_sent, l->counters.bytes_sent)
 COUNTER(checksum_errors, link_checksum_errors(&l->counters))
@@ -72,6 +73,7 @@ static const struct {
     {"connections_refused_total", "counter", "Connections refused.", connections_refused},
     {"messages_total", "counter", "Messages handed over.", messages},
     {"records_total", "counter", "Records or segments of messages handed over.", records},
+    {"messages_dropped_total", "counter", "Messages that nobody sends again, and that were lost.", dropped},
     {"received_bytes_total", "counter", "Bytes received.", bytes_received},
     {"sent_bytes_total", "counter", "Bytes sent.", bytes_sent},
     {"checksum_errors_total", "counter", "Frames refused for their checksum.", checksum_errors},
@@ -254,9 +256,10 @@ void metrics_print(const struct link *links)
         const struct log_event event = {"counters", l->config->name, NULL, NULL, {{0}}};
         log_event(LOG_ERROR, &event,
                   "connections %zu of %" PRIu64 ", messages %" PRIu64 ", records %" PRIu64 ", bytes %" PRIu64
-                  " received %" PRIu64 " sent, refusals %" PRIu64 ", checksum errors %" PRIu64
+                  " received %" PRIu64 " sent, refusals %" PRIu64 ", dropped %" PRIu64 ", checksum errors %" PRIu64
                   ", retransmissions %" PRIu64 ", timeouts %" PRIu64,
                   l->connections - l->draining, c->connections, c->messages, c->records, c->bytes_received,
-                  c->bytes_sent, refusals, link_checksum_errors(c), link_retransmissions(c), link_timeouts(c));
+                  c->bytes_sent, refusals, c->dropped, link_checksum_errors(c), link_retransmissions(c),
+                  link_timeouts(c));
     }
 }

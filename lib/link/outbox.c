@@ -15,6 +15,7 @@ struct outbox_item {
     const char *reason, *code; /* of the last attempt that failed; NULL: there was none */
     char tried[64];            /* the peer of the last attempt */
     size_t size;               /* bytes counted */
+    bool passed;               /* by another link: for `peer` where there are several, and not reported */
     struct outbox_slice id, peer;
     struct bytes text;
     unsigned char own[]; /* id and peer */
@@ -29,7 +30,8 @@ struct outbox_list {
 struct outbox_way {
     struct outbox_way *next; /* an older one */
     struct connection *c;
-    struct outbox_item *item; /* that is being sent; stands in its list still */
+    struct outbox_item *item; /* that is being sent; stands in its list still … */
+    int64_t since;            /* … from then on */
     bool replying;            /* it is a reply */
     struct outbox_list replies;
     int64_t rests_until;             /* it has not taken a message that it should have */
@@ -120,6 +122,8 @@ static const char *name_of(const struct link *link)
 static void report(struct outbox *o, const struct link *link, const struct outbox_item *item, bool sent,
                    const char *reason, const struct delivery *d, int64_t now)
 {
+    if (item->passed)
+        return;
     struct outbox_report r = {.id = item->id,
                               .peer = item->peer,
                               .link = link,
@@ -259,21 +263,36 @@ static void free_item(struct outbox_item *item)
     free(item);
 }
 
-void outbox_add(struct outbox *o, struct link *link, const struct outbox_message *m, int64_t now)
+/* Puts a message into the link's queue, or says why it cannot be. */
+static void enqueue(struct outbox *o, struct link *link, const struct outbox_message *m, bool passed, int64_t now)
 {
     char wrong[128];
     const char *why;
-    struct outbox_item *item = create(link, m, &why, wrong, now), bare = {.id = m->id, .peer = m->peer, .came = now};
+    struct outbox_item *item = create(link, m, &why, wrong, now),
+                       bare = {.id = m->id, .peer = m->peer, .came = now, .passed = passed};
     struct outbox_link *l = why ? NULL : need_link(o, link);
     if (!why)
         why = o->stopping ? "stopping" : !l ? "no-memory" : no_room(o, &l->queue, item);
     if (!why) {
+        item->passed = passed;
         keep(o, l, &l->queue, item);
         return;
     }
     tell_failed(link, &bare, why);
     report(o, link, &bare, false, why, NULL, now);
     free_item(item);
+}
+
+void outbox_add(struct outbox *o, struct link *link, const struct outbox_message *m, int64_t now)
+{
+    enqueue(o, link, m, false, now);
+}
+
+void outbox_pass(struct outbox *o, struct link *link, const char *peer, const unsigned char *text, size_t n,
+                 int64_t now)
+{
+    const struct outbox_message m = {.peer = {(const unsigned char *)peer, address_host_len(peer)}, .text = {text, n}};
+    enqueue(o, link, &m, true, now);
 }
 
 void outbox_reply(struct outbox *o, struct connection *c, const unsigned char *text, size_t n, int64_t now)
@@ -316,15 +335,6 @@ static bool fits(const struct outbox_item *item, const struct connection *c)
     return host == n + 2 && *c->peer == '[' && memcmp(p, c->peer + 1, n) == 0; /* IPv6 without brackets */
 }
 
-/* The newest connection that the item is for; free: of those that something can be begun on. */
-static struct outbox_way *choose(const struct outbox_link *l, const struct outbox_item *item, bool free)
-{
-    struct outbox_way *way = l->ways;
-    while (way && !(alive(way) && fits(item, way->c) && !(free && way->taken)))
-        way = way->next;
-    return way;
-}
-
 /* Whether the link has connections from more than one address. */
 static bool is_ambiguous(const struct outbox_link *l)
 {
@@ -341,6 +351,16 @@ static bool is_ambiguous(const struct outbox_link *l)
     return false;
 }
 
+/* The newest connection that the item is for; free: of those that something can be begun on. */
+static struct outbox_way *choose(const struct outbox_link *l, const struct outbox_item *item, bool free)
+{
+    bool anywhere = item->passed && !is_ambiguous(l);
+    struct outbox_way *way = l->ways;
+    while (way && !(alive(way) && (anywhere || fits(item, way->c)) && !(free && way->taken)))
+        way = way->next;
+    return way;
+}
+
 static bool is_busy(const struct outbox_way *way, int64_t now)
 {
     return way->item || !alive(way) || now < way->rests_until || way->c->machine.protocol == &protocol_auto;
@@ -350,6 +370,22 @@ static void expect(struct outbox_link *l, int64_t due)
 {
     if (due < l->due)
         l->due = due;
+}
+
+static int64_t expiry(const struct outbox *o, const struct outbox_item *item)
+{
+    return item->came + o->config->timeout_ms;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* When that is given up which a connection is busy with, which has had a moment by then. */
+static int64_t sending_expiry(const struct outbox *o, const struct outbox_way *way)
+{
+    return later(expiry(o, way->item), way->since + AGAIN_MS);
 }
 
 /* Marks the connections that nothing can be begun on. Returns how many others there are. */
@@ -384,7 +420,9 @@ static bool begin(struct outbox *o, struct outbox_link *l, struct outbox_way *wa
     if (connection_send(way->c, item->text.data, item->text.len, now)) {
         item->way = way;
         way->item = item;
+        way->since = now;
         way->replying = reply;
+        expect(l, sending_expiry(o, way));
     } else {
         way->rests_until = now + AGAIN_MS;
         expect(l, way->rests_until);
@@ -397,19 +435,14 @@ static void begin_reply(struct outbox *o, struct outbox_link *l, struct outbox_w
     struct outbox_item *item = way->replies.first;
     if (!item || way->taken)
         return;
-    if (item->due <= now)
-        begin(o, l, way, true, item, now);
-    else
-        expect(l, item->due);
     way->taken = true;
+    if (item->due > now)
+        expect(l, item->due);
+    else if (!begin(o, l, way, true, item, now))
+        l->changed = true; /* the next one */
 }
 
 /* ---- waiting ---- */
-
-static int64_t expiry(const struct outbox *o, const struct outbox_item *item)
-{
-    return item->came + o->config->timeout_ms;
-}
 
 /* Gives up what has waited for too long, or all that waits. */
 static void expire(struct outbox *o, struct outbox_link *l, const char *reason, int64_t now)
@@ -429,6 +462,30 @@ static void expire(struct outbox *o, struct outbox_link *l, const char *reason, 
     }
     if (*at)
         expect(l, expiry(o, *at));
+}
+
+static const char *expired(const struct outbox_item *item)
+{
+    return item->reason ? item->reason : "timeout";
+}
+
+/* Gives up what a connection is busy with for too long, where that has not come to anything yet, and the replies that
+ * wait for it. */
+static void expire_way(struct outbox *o, struct outbox_link *l, struct outbox_way *way, int64_t now)
+{
+    struct outbox_item *item = way->item;
+    int64_t by = item ? sending_expiry(o, way) : 0;
+    if (item && now >= by && connection_withdraw(way->c)) {
+        way->item = NULL;
+        l->changed = true;
+        give_up(o, l, way->replying ? way : NULL, item, expired(item), NULL, now);
+    } else if (item) {
+        expect(l, now < by ? by : now + AGAIN_MS);
+    }
+    while (!way->item && (item = way->replies.first) && now >= expiry(o, item))
+        give_up(o, l, way, item, expired(item), NULL, now);
+    if (!way->item && item)
+        expect(l, expiry(o, item));
 }
 
 /* Begins what can be begun of the queue: on each connection, the first that is for it. */
@@ -467,6 +524,8 @@ static void pump(struct outbox *o, struct outbox_link *l, int64_t now)
     l->buried = l->buried || l->link->gone; /* a link that was gone may be there no more */
     if (o->stopping || l->buried)
         expire(o, l, o->stopping ? "stopping" : "link-gone", now);
+    for (struct outbox_way *way = l->ways; way; way = way->next)
+        expire_way(o, l, way, now);
     size_t n = survey(l, now);
     for (struct outbox_way *way = l->ways; way; way = way->next) {
         n -= !way->taken && way->replies.first;

@@ -69,6 +69,12 @@ void outbox_add(struct outbox *o, struct link *link, const struct outbox_message
  * reported. That it is not taken, or that the connection ends before it is sent, is told on stderr. */
 void outbox_reply(struct outbox *o, struct connection *c, const unsigned char *text, size_t n, int64_t now);
 
+/* Puts a message that was given back on another link into this link's queue; it is copied as outbox_add does, and not
+ * reported. That it is not taken is told on stderr. It goes to the newest connection; where there are some from several
+ * addresses, to the newest from that of peer, whatever the port. */
+void outbox_pass(struct outbox *o, struct link *link, const char *peer, const unsigned char *text, size_t n,
+                 int64_t now);
+
 /* Appends the records of a text, each ended by CR; empty ones are none. False when memory is exhausted. */
 bool outbox_put_records(struct bytes *out, const unsigned char *text, size_t n);
 

@@ -24,6 +24,7 @@ struct link_config {
     struct hl7_view_config hl7_view;
     const struct get_paths *get; /* ASTM: --get, with astm_view in VIEW_TEXT; HL7 has it in hl7_view; NULL: none */
     const char *password;        /* ASTM: what H.4 has to be; NULL: anything */
+    const char *orders;          /* HL7: the name of the link that takes what follows an answer; NULL: where it came */
     int64_t idle_ms;             /* a connection that says nothing for so long is closed; 0: kept */
     bool deaf;                   /* nothing is received: what comes all the same is refused for now; see astm.deaf */
     bool wire;                   /* wire events go to the hand-over (-o frame) */
@@ -56,6 +57,10 @@ struct delivery {
     const char *code;          /* HL7: the acknowledgement code that decided; else empty */
     const unsigned char *text; /* HL7: MSA-3 of that answer, as it came; valid until the machine is called again */
     size_t len;
+    struct {
+        const unsigned char *p;
+        size_t n;
+    } answer;               /* HL7: all of that answer, likewise */
     unsigned frame, frames; /* ASTM: the frame that it failed at, or how many there were */
 };
 
@@ -99,6 +104,7 @@ struct machine_observer {
     void (*notice)(void *context, const struct machine_notice *notice);
     void (*acknowledged)(void *context, uint64_t first, uint64_t last, bool proven);
     void (*stamp)(void *context, struct hl7_stamp *stamp);
+    void (*follow)(void *context, const unsigned char *text, size_t n); /* as in hl7_observer */
 };
 
 /* To whom a machine belongs. */
@@ -175,6 +181,9 @@ struct protocol {
     /* A message that waits for its verdict is refused now. */
     void (*refuse)(struct machine *m, int64_t now);
     bool (*send)(struct machine *m, const unsigned char *text, size_t n, int64_t now);
+    /* Takes back what was put up for sending, where that may wait for longer than anybody wants. False: there is
+     * nothing, or it is under way. NULL: it is on its way at once. */
+    bool (*withdraw)(struct machine *m);
     /* Why such a text, records each ended by CR, can never be sent; NULL: it can. */
     const char *(*unsendable)(const unsigned char *text, size_t n);
     const unsigned char *(*out)(const struct machine *m, size_t *n);
@@ -191,6 +200,8 @@ struct protocol {
     bool (*waiting)(const struct machine *m);
     /* It waits for the verdict on a message that has no acknowledgement: nothing more is read before it. */
     bool (*mute)(const struct machine *m);
+    /* A message is owed: what is not taken meanwhile is when that is settled. */
+    bool (*indebted)(const struct machine *m);
     size_t (*held)(const struct machine *m);
     void (*free)(struct machine *m);
     /* What the machine cannot know: how many bytes more it may hold; and that so many messages more (or less) are owed

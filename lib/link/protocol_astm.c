@@ -1,4 +1,4 @@
-#include "astm/record.h"
+#include "astm/query.h"
 #include "link/protocol.h"
 
 #include "astm/encode.h"
@@ -120,6 +120,11 @@ static bool waiting(const struct machine *m)
     return astm_link_waiting(&m->astm);
 }
 
+static bool indebted(const struct machine *m)
+{
+    return m->astm.owed != 0;
+}
+
 /* A frame that waits for its verdict, or for its refusal, is refused as if the time for it were over. */
 static void refuse(struct machine *m, int64_t now)
 {
@@ -131,6 +136,11 @@ static void refuse(struct machine *m, int64_t now)
 static bool put_up(struct machine *m, const unsigned char *text, size_t n, int64_t now)
 {
     return astm_link_send(&m->astm, text, n, now);
+}
+
+static bool withdraw(struct machine *m)
+{
+    return astm_link_withdraw(&m->astm);
 }
 
 static const char *unsendable(const unsigned char *text, size_t n)
@@ -231,7 +241,7 @@ static const char *refusal(const struct link_config *config, const struct messag
 static bool key(const struct message *m, unsigned char bytes[16], bool *query)
 {
     astm_message_key(m, bytes);
-    *query = astm_message_query(m);
+    *query = astm_query_of(m->text, m->len) != ASTM_QUERY_NONE;
     return true;
 }
 
@@ -284,6 +294,7 @@ const struct protocol protocol_astm = {
     .settle = settle,
     .refuse = refuse,
     .send = put_up,
+    .withdraw = withdraw,
     .unsendable = unsendable,
     .out = out,
     .sent = sent,
@@ -295,6 +306,7 @@ const struct protocol protocol_astm = {
     .resting = resting,
     .waiting = waiting,
     .mute = mute,
+    .indebted = indebted,
     .held = held,
     .free = release,
     .inform = inform,

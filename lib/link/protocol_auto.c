@@ -162,6 +162,7 @@ const struct protocol protocol_auto = {
     .resting = yes,
     .waiting = no,
     .mute = no,
+    .indebted = no,
     .held = held,
     .free = release,
     .inform = inform,

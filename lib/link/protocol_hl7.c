@@ -47,10 +47,27 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
     m->owner.observer->stamp(m->owner.context, stamp);
 }
 
+/* What is to be sent is UTF-8 until it is put up. */
+static void on_follow(void *context, const unsigned char *text, size_t n)
+{
+    struct machine *m = context;
+    struct bytes utf8 = {0};
+    struct charset *charset = m->config->hl7_view.charset;
+    if (!charset)
+        m->owner.observer->follow(m->owner.context, text, n);
+    else if (charset_to_utf8(charset, text, n, &utf8) != CHARSET_NOMEM)
+        m->owner.observer->follow(m->owner.context, utf8.data, utf8.len);
+    else
+        on_notice(m, HL7_NOTICE_OWN_ANSWER, "there is no memory for what was given back with the answer: not sent");
+    bytes_free(&utf8);
+}
+
 static void init(struct machine *m)
 {
-    struct hl7_observer observer = {m->owner.observer->wire ? on_wire : NULL, on_notice,
-                                    m->owner.observer->stamp ? on_stamp : NULL, m, m->owner.spares};
+    const struct machine_observer *o = m->owner.observer;
+    struct hl7_observer observer = {
+        o->wire ? on_wire : NULL,    on_notice, o->stamp ? on_stamp : NULL, m, m->owner.spares,
+        o->follow ? on_follow : NULL};
     hl7_link_init(&m->hl7, &m->config->hl7, &observer);
     m->hl7.noise_told = m->signs.noise_told;
     m->hl7.blank_told = m->signs.blanks_told;
@@ -110,6 +127,7 @@ static struct delivery delivery_of(const struct hl7_event *event)
         .code = hl7_code_name(event->code),
         .text = event->msa.text.p,
         .len = event->msa.text.n,
+        .answer = {event->text.p, event->text.n},
     };
 }
 
@@ -128,7 +146,18 @@ static bool next(struct machine *m, struct machine_event *event)
 
 static void answer(struct machine *m, uint64_t ticket, enum verdict verdict, const struct reply *reply, int64_t now)
 {
-    hl7_link_answer(&m->hl7, ticket, verdict, reply, now);
+    struct bytes text = {0};
+    struct charset *charset = m->config->hl7_view.charset;
+    struct reply own = reply ? *reply : (struct reply){0};
+    if (charset && own.text) {
+        bool fine = charset_from_utf8(charset, own.text, own.len, &text);
+        own.text = fine ? text.data : NULL;
+        own.len = text.len;
+        if (!fine)
+            on_notice(m, HL7_NOTICE_OWN_ANSWER, "what was given back is not in the link's character set: not sent");
+    }
+    hl7_link_answer(&m->hl7, ticket, verdict, &own, now);
+    bytes_free(&text);
 }
 
 /* Nothing is owed: each message is answered after its hand-over. */
@@ -143,7 +172,7 @@ static bool waiting(const struct machine *m)
     return hl7_link_waiting(&m->hl7);
 }
 
-static bool mute(const struct machine *m)
+static bool never(const struct machine *m)
 {
     (void)m;
     return false;
@@ -308,7 +337,8 @@ const struct protocol protocol_hl7 = {
     .quiet = idle,
     .resting = idle,
     .waiting = waiting,
-    .mute = mute,
+    .mute = never,
+    .indebted = never,
     .held = held,
     .free = release,
     .inform = inform,

@@ -48,6 +48,7 @@ bool stream_in_place(struct stream *s, struct target *target, struct job *job, c
         while (progress == VIEW_GOES_ON);
     if (progress == VIEW_DONE) {
         target_append(target, job);
+        job->begin = produced;
         job->end = s->produced;
         s->rendered++;
         return true;
@@ -89,8 +90,10 @@ void stream_render(struct stream *s, int64_t now)
         s->again = 0;
     while (s->unrendered && !s->again && !full(s) && !enough(s)) {
         struct job *job = s->unrendered;
-        if (!s->viewing)
+        if (!s->viewing) {
             s->viewing = begin(s, &job->party, &job->message, &job->envelope);
+            job->begin = s->produced;
+        }
         enum view_progress progress = s->viewing ? more(s, job->party.protocol) : VIEW_NO_MEMORY;
         if (progress == VIEW_NO_MEMORY)
             s->again = now + NO_MEMORY_MS;

@@ -26,7 +26,8 @@ struct job {
     struct job *next; /* in the queue of its target */
     struct handover_party party;
     uint32_t entry;  /* in the ledger, or LEDGER_NONE */
-    uint64_t end;    /* the offset behind its last byte in the stream of its target; 0: not begun there yet */
+    uint64_t begin;  /* the offset of its first byte in the stream of its target; UINT64_MAX: not begun there yet */
+    uint64_t end;    /* and behind its last; 0: it is not rendered whole there yet */
     size_t records;  /* of the message */
     int64_t wall_us; /* when it was offered */
     int64_t again;   /* owed, and refused for now: when it is tried again, ms */
@@ -47,11 +48,11 @@ struct target_kind {
     /* Takes a message at once, without a copy; `text` is not needed beyond the call, and the job is in the queue then.
      * False: it comes again through take, as a copy. NULL: it always does. */
     bool (*in_place)(struct target *t, struct job *job, const struct message *text, const struct envelope *envelope);
-    /* A job was put into the queue that has its message. */
+    /* A job was put into the queue that has its message. NULL: pump looks there. */
     void (*take)(struct target *t, struct job *job, int64_t now);
     /* Goes on with what waits. Called at the end of each turn, also after stop. */
     void (*pump)(struct target *t, int64_t now);
-    /* A job is taken out of the queue undecided. */
+    /* A job is taken out of the queue undecided. NULL: nothing else knows of it. */
     void (*forget)(struct target *t, struct job *job);
     /* Nothing more is begun, what is at work is ended. Called once; the queue is empty then. NULL: nothing is. */
     void (*stop)(struct target *t, int64_t now);
@@ -59,7 +60,7 @@ struct target_kind {
     bool (*over)(const struct target *t);
     /* Whether nothing is at work that is not in the queue. NULL: nothing ever is. */
     bool (*idle)(const struct target *t);
-    /* Bytes that it holds beside those of its jobs. */
+    /* Bytes that it holds beside those of its jobs. NULL: none. */
     size_t (*held)(const struct target *t);
     void (*close)(struct target *t);
 };
@@ -81,8 +82,10 @@ void target_remove(struct target *t, struct job *job);
 /* The most bytes that may be sent back for it: as many as its link's messages may have. */
 size_t target_reply_max(const struct job *job);
 
-/* What a consumer gave back for the job, made ready to be sent: the records of an ASTM reply are ended by CR alone.
- * False where it is none: nothing but blanks, or no ASTM message, of which it tells. */
+/* What a consumer gave back for the job, which is its own still, made ready to be sent: the records of an ASTM reply
+ * are ended by CR alone. Where nothing was given back for an ASTM query, by none of the consumers, it becomes the
+ * message that says that nothing is known. False where there is none: nothing but blanks, no ASTM message, or for a
+ * query that is cancelled; it tells of these two. */
 bool target_reply_fits(const struct job *job, struct bytes *text);
 
 #endif

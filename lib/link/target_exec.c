@@ -66,6 +66,8 @@ static void feed(struct exec_run *r, int64_t now)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return;
+        if (n < 0 && errno != EPIPE)
+            give_up(r, "was ended: it cannot be given the message", now);
         if (n < 0)
             break;
         r->at += (size_t)n;
@@ -203,7 +205,7 @@ static void finish(struct exec_run *r, int status, int64_t now)
     bytes_free(&r->piece);
     if (job) {
         bool fits = verdict == VERDICT_ACCEPT && target_reply_fits(job, &text);
-        struct reply reply = {NULL, fits ? text.data : NULL, fits ? text.len : 0};
+        struct reply reply = {.text = fits ? text.data : NULL, .len = fits ? text.len : 0};
         serve(r->exec, job, verdict, &reply, now);
     }
     bytes_free(&text);
@@ -320,6 +322,14 @@ static void close_it(struct target *target)
     t->jobs = t->running = 0;
 }
 
+/* What came when commands had been started in this turn, since the end of another let it in, is not left until
+ * something happens. */
+static int64_t start_due(struct loop_source *source)
+{
+    const struct target_exec *t = (const struct target_exec *)(void *)source;
+    return t->next && !t->stopped && t->running < t->jobs ? 0 : INT64_MAX;
+}
+
 static const struct target_kind kind = {
     .order = TARGET_EXEC,
     .rejects = true,
@@ -333,11 +343,13 @@ static const struct target_kind kind = {
     .close = close_it,
 };
 
-/* The target itself has neither descriptor nor deadline: its commands have. */
+/* The target itself has no descriptor: its commands have. */
 bool target_exec_open(struct target_exec *t, const char *command, size_t jobs, int64_t timeout_ms)
 {
-    *t = (struct target_exec){
-        .base = {.source = {.fd = -1}, .kind = &kind}, .command = command, .timeout_ms = timeout_ms, .jobs = jobs};
+    *t = (struct target_exec){.base = {.source = {.fd = -1, .deadline = start_due}, .kind = &kind},
+                              .command = command,
+                              .timeout_ms = timeout_ms,
+                              .jobs = jobs};
     t->runs = calloc(jobs, sizeof *t->runs);
     return t->runs != NULL;
 }

@@ -12,7 +12,8 @@
 
 enum {
     READ_SIZE = 64 << 10,
-    READS = 16, /* at most, one after the other */
+    READ_LEAST = 256, /* where there is no memory for more */
+    READS = 16,       /* at most, one after the other */
     ANSWER_MAX = 16 << 20,
     WHY_MAX = 200,
     SILENT_MS = 500, /* from a pipe's end to that of the consumer, which is then told of */
@@ -172,7 +173,7 @@ static void confirm(struct target_sink *t, unsigned char *p, size_t n, int64_t n
     else if (!bytes_append(&text, given.p, given.n))
         log_line(LOG_ERROR, "there is no memory for the consumer's text of %zu bytes: not sent", given.n);
     bool fits = target_reply_fits(job, &text);
-    struct reply reply = {NULL, fits ? text.data : NULL, fits ? text.len : 0};
+    struct reply reply = {.text = fits ? text.data : NULL, .len = fits ? text.len : 0};
     t->confirmed = true;
     serve(t, VERDICT_ACCEPT, &reply, now);
     bytes_free(&text);
@@ -252,11 +253,17 @@ static void take_lines(struct target_sink *t, int64_t now)
         blame(t, "answered with a line without end");
 }
 
+/* How much can be read behind what is heard. */
+static size_t room_to_hear(struct target_sink *t)
+{
+    return bytes_reserve(&t->heard, READ_SIZE) ? READ_SIZE : bytes_reserve(&t->heard, READ_LEAST) ? READ_LEAST : 0;
+}
+
 static void hear(struct target_sink *t, int64_t now)
 {
     for (int i = 0; i < READS && t->child.out >= 0 && !*t->wrong; i++) {
-        bool room = bytes_reserve(&t->heard, READ_SIZE);
-        ssize_t n = room ? read(t->child.out, t->heard.data + t->heard.len, READ_SIZE) : -1;
+        size_t room = room_to_hear(t);
+        ssize_t n = room ? read(t->child.out, t->heard.data + t->heard.len, room) : -1;
         if (!room)
             blame(t, "cannot be heard: there is no memory");
         if (!room || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)))

@@ -81,11 +81,23 @@ static void take(struct target *target, struct job *job, int64_t now)
     stream_add(&of(target)->stream, job);
 }
 
+static bool writes_lines(const struct target_stdout *t)
+{
+    return t->format != VIEW_TEXT && t->format != VIEW_RAW;
+}
+
+/* Whether the job is no line, and a part of it is written. */
+static bool is_cut(const struct target_stdout *t, const struct job *job)
+{
+    return !writes_lines(t) && t->stream.taken > job->begin && (!job->end || t->stream.taken < job->end);
+}
+
 static void serve(struct target_stdout *t, enum verdict verdict, int64_t now)
 {
     struct job *job = t->base.first;
     if (verdict == VERDICT_ACCEPT)
         t->whole = job->end;
+    t->cut |= is_cut(t, job);
     stream_forget(&t->stream, job);
     target_remove(&t->base, job);
     handover_served(t->base.handover, &t->base, job, verdict, NULL, now);
@@ -112,7 +124,9 @@ static void pump(struct target *target, int64_t now)
 
 static void forget(struct target *target, struct job *job)
 {
-    stream_forget(&of(target)->stream, job);
+    struct target_stdout *t = of(target);
+    t->cut |= is_cut(t, job);
+    stream_forget(&t->stream, job);
 }
 
 static void stop(struct target *target, int64_t now)
@@ -190,6 +204,6 @@ size_t target_stdout_waiting(const struct target_stdout *t)
 
 bool target_stdout_torn(const struct target_stdout *t)
 {
-    bool lines = t->format != VIEW_TEXT && t->format != VIEW_RAW;
-    return lines ? t->stream.taken && t->last_byte != '\n' : t->stream.taken > t->whole;
+    const struct job *job = t->base.first;
+    return t->cut || (job && is_cut(t, job)) || (t->stream.taken > t->whole && t->last_byte != '\n');
 }

@@ -11,8 +11,9 @@ struct target_stdout {
     struct outlet outlet;
     enum view_format format; /* of every link */
     struct stream stream;
-    uint64_t whole;          /* bytes up to which all messages are whole; what is taken past it is torn */
+    uint64_t whole;          /* bytes up to which all messages are whole; what is taken past it ends with a line */
     unsigned char last_byte; /* written */
+    bool cut;                /* a message that is not written as lines was refused when a part of it was written */
     bool frozen;             /* nothing more is written, whatever waits */
     bool left;               /* no messages go there */
     int error;               /* errno of stdout's end; 0 while it works */
@@ -34,7 +35,7 @@ bool target_stdout_full(const struct target_stdout *t);
 /* Bytes that wait to be written. */
 size_t target_stdout_waiting(const struct target_stdout *t);
 
-/* Whether a line, or a message that is not written as lines, is written in part. */
+/* Whether a line, or a message that is not written as lines (-o text, raw), is written in part. */
 bool target_stdout_torn(const struct target_stdout *t);
 
 #endif

@@ -244,12 +244,13 @@ static bool accept_envelope(struct encoder *e, const char *protocol, bool found)
         return encode_fail(e, "there are records and a text: which is meant?");
     if (!found && !v->text.p)
         return encode_fail(e, "it has no records");
-    if (!found)
-        e->result = ENCODE_TEXT;
     e->key = encode_word("protocol");
     if (v->protocol.p && !is(v->protocol, protocol))
         return encode_fail(e, "it is not %s", protocol);
-    return found && open_charset(e);
+    if (found)
+        return open_charset(e);
+    e->result = ENCODE_TEXT;
+    return false;
 }
 
 bool encode_begin(struct encoder *e, const char *protocol, unsigned char *line, size_t n, size_t max,
@@ -456,7 +457,7 @@ bool encode_value(struct encoder *e, struct json_slice text)
     while (left) {
         if (!has_room(e, left))
             return false;
-        if (!bytes_reserve(out, left))
+        if (out->cap - out->len < left && !bytes_reserve(out, left))
             return encode_no_memory(e);
         size_t run = special_copy(&e->marks.special, out->data + out->len, p, left);
         out->len += run;
@@ -474,8 +475,6 @@ bool encode_value(struct encoder *e, struct json_slice text)
 bool encode_separators(struct encoder *e, unsigned char separator, size_t count, const char *name)
 {
     struct bytes *out = e->out;
-    if (!count)
-        return true;
     if (!separator)
         return encode_fail(e, "the message has no %s", name);
     if (!has_room(e, count))
@@ -489,7 +488,7 @@ bool encode_separators(struct encoder *e, unsigned char separator, size_t count,
 
 bool encode_record_end(struct encoder *e, bool blank, unsigned char field)
 {
-    return encode_separators(e, field, blank, "field separator") && encode_separators(e, '\r', 1, "");
+    return (!blank || encode_separator(e, field, "field separator")) && encode_separator(e, '\r', "");
 }
 
 bool encode_verbatim(struct encoder *e, struct json_slice text, unsigned char field)

@@ -49,7 +49,7 @@ struct encode_marks {
 
 /* Encodes one line after the other. Zero-initialised is valid; what was opened for one line is kept for the next. */
 struct encoder {
-    struct encode_envelope envelope; /* of the last line, as long as that stays; also where it was wrong */
+    struct encode_envelope envelope; /* of the last line, as long as that stays; where it is wrong, what was read */
     char why[ENCODE_WHY];            /* ENCODE_WRONG: printable ASCII, at most two words of it are the line's own */
 
     /* What follows is for the rooms that read records. */
@@ -102,8 +102,18 @@ void encode_set_marks(struct encoder *e, const char *separators, const char *let
  * be, and e says why. */
 bool encode_value(struct encoder *e, struct json_slice text);
 
-/* Appends `count` times a separator, which may be 0 where count is: else the message has none of that name. */
+/* Appends a separator `count` times. 0: the message has none, which is an error; name says of what kind. */
 bool encode_separators(struct encoder *e, unsigned char separator, size_t count, const char *name);
+
+/* The same once. */
+static inline bool encode_separator(struct encoder *e, unsigned char separator, const char *name)
+{
+    struct bytes *out = e->out;
+    if (!separator || out->len == out->cap || out->len - e->base >= e->max)
+        return encode_separators(e, separator, 1, name);
+    out->data[out->len++] = separator;
+    return true;
+}
 
 /* Ends a record with CR. A blank one would be none: it gets a field separator. */
 bool encode_record_end(struct encoder *e, bool blank, unsigned char field);

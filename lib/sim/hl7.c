@@ -18,8 +18,10 @@ struct order {
 
 bool sim_hl7_parse(const char *name, enum sim_hl7 *kind)
 {
-    static const char *const names[] = {
-        [SIM_HL7_ORU_231] = "oru-2.3.1", [SIM_HL7_ORU_251] = "oru-2.5.1", [SIM_HL7_OUL_251] = "oul-2.5.1"};
+    static const char *const names[] = {[SIM_HL7_ORU_231] = "oru-2.3.1",
+                                        [SIM_HL7_ORU_251] = "oru-2.5.1",
+                                        [SIM_HL7_OUL_251] = "oul-2.5.1",
+                                        [SIM_HL7_LAW] = "law"};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i])) {
             *kind = (enum sim_hl7)i;
@@ -31,6 +33,12 @@ bool sim_hl7_parse(const char *name, enum sim_hl7 *kind)
 static bool writer_old(const struct writer *w)
 {
     return w->kind == SIM_HL7_ORU_231;
+}
+
+/* Whether specimens stand before their orders. */
+static bool writer_oul(const struct writer *w)
+{
+    return w->kind == SIM_HL7_OUL_251 || w->kind == SIM_HL7_LAW;
 }
 
 static void write_raw(struct writer *w, const void *data, size_t n)
@@ -103,7 +111,8 @@ static void write_header(struct writer *w)
 {
     static const char *const types[][3] = {[SIM_HL7_ORU_231] = {"ORU", "R01", ""},
                                            [SIM_HL7_ORU_251] = {"ORU", "R01", "ORU_R01"},
-                                           [SIM_HL7_OUL_251] = {"OUL", "R22", "OUL_R22"}};
+                                           [SIM_HL7_OUL_251] = {"OUL", "R22", "OUL_R22"},
+                                           [SIM_HL7_LAW] = {"OUL", "R22", "OUL_R22"}};
     write_segment(w, "MSH|^~\\&");
     w->field = 2;
     write_field(w, 3, w->m->instrument);
@@ -116,7 +125,13 @@ static void write_header(struct writer *w)
     write_field(w, 12, writer_old(w) ? "2.3.1" : "2.5.1");
     if (writer_old(w) && w->m->qc)
         write_field(w, 16, "2");
+    write_field(w, 15, w->kind == SIM_HL7_LAW ? "NE" : "");
+    write_field(w, 16, w->kind == SIM_HL7_LAW ? "AL" : "");
     write_field(w, 18, "UNICODE UTF-8");
+    if (w->kind == SIM_HL7_LAW) {
+        write_field(w, 21, "LAB-29");
+        write_component(w, 21, 2, "IHE");
+    }
     write_end(w);
 }
 
@@ -272,7 +287,7 @@ static void write_order(struct writer *w, const struct order *o)
     if (w->kind == SIM_HL7_ORU_251)
         write_common_order(w, o);
     write_request(w, o);
-    if (w->kind == SIM_HL7_OUL_251)
+    if (writer_oul(w))
         write_common_order(w, o);
     write_comment(w, o->number == 1 ? w->m->comment : "");
     write_results(w, o);
@@ -295,7 +310,7 @@ bool sim_message_hl7(const struct sim_message *m, enum sim_hl7 kind, struct byte
     struct writer w = {.m = m, .kind = kind, .out = out, .ok = true};
     write_header(&w);
     write_patient(&w);
-    if (kind == SIM_HL7_OUL_251)
+    if (writer_oul(&w))
         write_specimen(&w);
     write_orders(&w);
     if (!w.ok)

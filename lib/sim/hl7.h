@@ -8,15 +8,16 @@
 enum sim_hl7 {
     SIM_HL7_ORU_231, /* ORU^R01, version 2.3.1:           MSH [PID] { OBR     [NTE] { OBX [NTE] } } */
     SIM_HL7_ORU_251, /* ORU^R01^ORU_R01, version 2.5.1:   MSH [PID] { ORC OBR [NTE] { OBX [NTE] } SPM } */
-    SIM_HL7_OUL_251  /* OUL^R22^OUL_R22, version 2.5.1:   MSH [PID] SPM { OBR ORC [NTE] { OBX [NTE] } } */
+    SIM_HL7_OUL_251, /* OUL^R22^OUL_R22, version 2.5.1:   MSH [PID] SPM { OBR ORC [NTE] { OBX [NTE] } } */
+    SIM_HL7_LAW      /* the same as IHE LAW has it (LAB-29): in enhanced mode, AA alone is asked for */
 };
 
-/* Sets *kind to the one of that name: oru-2.3.1, oru-2.5.1 or oul-2.5.1. False, and *kind as it was, when there is
+/* Sets *kind to the one of that name: oru-2.3.1, oru-2.5.1, oul-2.5.1 or law. False, and *kind as it was, when there is
  * none. */
 bool sim_hl7_parse(const char *name, enum sim_hl7 *kind);
 
 /* Appends the message, each segment ended by CR, to be acknowledged in original mode (MSH-15 is empty,
- * MSH-16 too, or none of the standard's values).
+ * MSH-16 too, or none of the standard's values), in LAW by an application acknowledgement (NE, AL).
  * Fields are where chapters 2, 3, 4 and 7 of the version have them. Delimiters and control bytes in texts are escaped
  * (\F\ \S\ \T\ \R\ \E\ \Xhh\), empty fields and components at an end left out. False when memory is exhausted; the
  * buffer is then as it was.

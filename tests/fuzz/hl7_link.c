@@ -156,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     config.segment_end = (enum hl7_segment_end)(data[1] % 3);
     config.max_message = 1000;
     struct world w = {.now = 1000};
-    struct hl7_observer observer = {wire, NULL, NULL, &w, NULL};
+    struct hl7_observer observer = {wire, NULL, NULL, &w, NULL, NULL};
     hl7_link_init(&w.link, &config, &observer);
     for (size_t i = 2; i + 1 < n; i += 2) {
         step(&w, data[i], data[i + 1]);

@@ -2,8 +2,8 @@
  * lets those fail that FAULTS names, as in FAULTS=fdatasync:2,ftruncate:1 (the second fdatasync and the first
  * ftruncate), with the errno that such a call is most likely to fail with. `short` is write, which writes half of its
  * bytes; the one after it fails. Each that has failed appends its name to the file FAULTS_FIRED, and how often each was
- * called is in the end in the file FAULTS_CALLS. Writes to stderr are let through, and not counted. Needs glibc, and a
- * program that is linked with it dynamically. */
+ * called is in the end in the file FAULTS_CALLS. Writes to stderr are let through, and not counted; nor is anything in
+ * the programs that it runs. Needs glibc, and a program that is linked with it dynamically. */
 #undef _FILE_OFFSET_BITS /* the names that the programs call then are given below */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -72,6 +72,7 @@ __attribute__((constructor)) static void begin(void)
         text += *text == ',';
     }
     self = getpid();
+    unsetenv("LD_PRELOAD"); /* for what it runs */
     begun = true;
 }
 

@@ -4,7 +4,7 @@
 load ../helper
 load ../wire
 
-FS=$'\x1c'
+FS=$'\x1c' PATIENCE=10
 SHIM=$BUILD/tests/peer/faults.so
 
 setup() {
@@ -33,6 +33,23 @@ send_astm() {
     return $status
 }
 
+# send_cut ID: two messages, the first without L, which is whole when the second begins. True where all was acknowledged.
+send_cut() {
+    local i status=1
+    dial 2>/dev/null || return
+    if { say "$ENQ" && hear "$ACK" && say_frame 1 $'H|\\^&|'"$1-1"$'\rR|1|^^^GLU|5.4\r' && hear "$ACK"; } >/dev/null 2>&1; then
+        for i in 1 2 3; do
+            say_frame 2 "$(message "$1-2")" 2>/dev/null && hear "$ACK" >/dev/null 2>&1 || continue
+            printf '%s\n' "$1-1" "$1-2" >>acknowledged
+            say "$EOT" 2>/dev/null || :
+            status=0
+            break
+        done
+    fi
+    hang_up
+    return $status
+}
+
 # offer KIND ID: three times, until it is acknowledged.
 offer() {
     local i
@@ -44,6 +61,10 @@ offer() {
     done
     echo "$2 is never acknowledged" >>unanswered
 }
+
+# A command that keeps what is on its stdin, once it has all of it, and a consumer that keeps all that it is fed.
+KEEP_ONE='cat >one.$$ && cat one.$$ >>kept.exec'
+KEEP_ALL='while IFS= read -r line; do printf "%s\n" "$line" >>kept.sink && echo ok; done'
 
 check_lines() { # FILE…
     local id
@@ -58,10 +79,17 @@ session() {
     local endpoints=() endpoint into=() status=0 i
     LISTENER=
     mkfifo ready nothing
-    : >acknowledged
-    [ "$1" = stdout ] || into=(-j journal)
+    touch acknowledged kept.exec kept.sink
+    local where=listen:localhost:0
+    case $1 in
+    cut) where=listen:127.0.0.1:0 ;; # no look-up whose memory fails first
+    journal | rotated) into=(-j journal) ;;
+    exec) into=(-x "$KEEP_ONE") ;;
+    sink) into=(-s "$KEEP_ALL") ;;
+    all) into=(-x "$KEEP_ONE" -s "$KEEP_ALL" -j journal) ;;
+    esac
     env "FAULTS=$2" FAULTS_FIRED=fired FAULTS_CALLS=calls "LD_PRELOAD=$SHIM" inst-listen -R 5 --metrics metrics \
-        "${into[@]}" listen:localhost:0 5>ready >out 2>err </dev/null 3>&- &
+        "${into[@]}" "$where" 5>ready >out 2>err </dev/null 3>&- &
     LISTENER=$!
     PORT=
     mapfile endpoints <ready
@@ -69,7 +97,9 @@ session() {
         [[ $endpoint != listen:127.*$'\n' ]] || PORT=${endpoint##*:}
     done
     PORT=${PORT%$'\n'}
-    if [ -n "$PORT" ]; then
+    if [ -n "$PORT" ] && [ "$1" = cut ]; then
+        send_cut c1 || send_cut c2 || send_cut c3 || echo "nothing is ever acknowledged" >>unanswered
+    elif [ -n "$PORT" ]; then
         offer hl7 h1
         offer astm a1
         if [ "$1" = rotated ]; then
@@ -92,12 +122,23 @@ session() {
     69) grep -q 'localhost' err || echo "ended with 69: $(cat err)" >>problems ;; # the look-up failed
     *) echo "ended with status $status: $(cat err)" >>problems ;;
     esac
-    if [ "$1" = stdout ]; then
-        check_lines out
-    else
-        check_lines journal*
-        ! grep -avhE '^\{"type":"(message|window)",.*\}$' journal* >>problems || echo "is torn" >>problems
-    fi
+    check_stores "$1"
+}
+
+# check_stores MODE: each has all that was acknowledged.
+check_stores() {
+    case $1 in
+    stdout | cut) check_lines out ;;
+    exec) check_lines kept.exec ;;
+    sink) check_lines kept.sink ;;
+    all)
+        check_lines kept.exec
+        check_lines kept.sink
+        check_lines journal
+        ;;
+    *) check_lines journal* ;;
+    esac
+    [ ! -e journal ] || ! grep -avhE '^\{"type":"(message|window)",.*\}$' journal* >>problems || echo "is torn" >>problems
 }
 
 # in_folder NAME MODE FAULTS: a session in a folder of its own.
@@ -139,6 +180,16 @@ sweep() {
 
 @test "stdout: memory is exhausted" {
     EVERY=${EVERY_MALLOC:-6} FROM=0 sweep stdout malloc # the beginning of all three modes is the same
+}
+
+@test "a message without L that the next one ends: memory is exhausted" {
+    sweep cut malloc
+}
+
+@test "a rejects file whose folder cannot be synced is none, exit 73" {
+    need timeout
+    run -73 timeout 20 env FAULTS=fsync:1 LD_PRELOAD="$SHIM" astm-listen --rejects "$DIR/rejects" 127.0.0.1:0
+    [[ $output = *"--rejects: $DIR/rejects: Input/output error"* ]]
 }
 
 @test "stdout: calls of all other kinds fail" {
@@ -184,4 +235,47 @@ sweep() {
 
 @test "the journal, renamed: memory is exhausted" {
     EVERY=${EVERY_MALLOC:-6} FROM=4 sweep rotated malloc
+}
+
+@test "a command for each message: calls to write that fail, or write half" {
+    sweep exec write
+    sweep exec short
+}
+
+@test "a command for each message: calls of all other kinds fail" {
+    local call
+    for call in accept open rename fork pipe; do
+        sweep exec $call
+    done
+}
+
+@test "a command for each message: memory is exhausted" {
+    EVERY=${EVERY_MALLOC:-6} FROM=1 sweep exec malloc
+}
+
+@test "a consumer: calls to write that fail, or write half" {
+    sweep sink write
+    sweep sink short
+}
+
+@test "a consumer: calls of all other kinds fail" {
+    local call
+    for call in accept open rename fork pipe; do
+        sweep sink $call
+    done
+}
+
+@test "a consumer: memory is exhausted" {
+    EVERY=${EVERY_MALLOC:-6} FROM=3 sweep sink malloc
+}
+
+@test "a command, a consumer and the journal: what they are given is with each of them, once" {
+    local call
+    for call in write short fdatasync fork pipe; do
+        sweep all $call
+    done
+}
+
+@test "a command, a consumer and the journal: memory is exhausted" {
+    EVERY=${EVERY_MALLOC:-6} FROM=5 sweep all malloc
 }

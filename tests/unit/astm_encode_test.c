@@ -121,6 +121,8 @@ static void wrong(void)
          "records[0].delimiters: a string is expected, and an array is there"},
         {"{\"records\":[{\"type\":\"H\",\"delimiters\":\"|^&\"}]}",
          "records[0].delimiters: it holds a separator, which ends it"},
+        {"{\"field_delimiter\":\"&\",\"records\":[{\"type\":\"H\"}]}",
+         "records[0].delimiters: it holds a separator, which ends it"},
         {"{\"field_delimiter\":\"ab\",\"records\":[{\"type\":\"H\"}]}", "field_delimiter: it is none"},
         {"{\"field_delimiter\":\"&\",\"records\":[{\"type\":\"H\",\"delimiters\":\"xx\"},{\"type\":\"C\",\"text\":"
          "\"a^b\"}]}",

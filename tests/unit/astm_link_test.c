@@ -454,6 +454,10 @@ static const struct test ruling_13[] = {
      SENT1 "> ENQ done:yielded send:H|\\^&/L|1/ in:20000 @1000 > ENQ < ACK > EOT @19000 < ENQ"},
     {INSTRUMENT, "the instrument sends it again after 1 to 2 s",
      SENT1 "> ENQ done:yielded send:H|\\^&/L|1/ @999 @1001 < ENQ"},
+    {HOST, "what was put up for sending is taken back as long as it is not under way, also from who is always busy",
+     "withdraw-no send:H|\\^&/ withdraw idle in:never send:H|\\^&/L|1/ @0 < ENQ withdraw-no > NAK @10000 < ENQ > NAK "
+     "withdraw idle @10000 held:0 send:H|\\^&/L|1/ in:0 @0 < ENQ > ACK < 1[H|\\^&/] withdraw-no > ACK < 2[L|1/] > ACK "
+     "< EOT done:sent withdraw-no"},
     {HOST, "EOT instead of an answer to ENQ is none", BID "> EOT in:15000"},
     {HOST, "an answer that comes before what it answers has gone is a late one, and ignored",
      SENT1 "block > ACK ACK NAK unblock < 2[L|1/] > ACK < EOT done:sent"},
@@ -717,6 +721,22 @@ static void two_links(void)
     astm_link_free(&b.link);
 }
 
+/* A caller need not push again before the machine says that it may take it. */
+static void held_up(void)
+{
+    static const unsigned char bytes[] = "H|\\^&\rL|1\r";
+    struct astm_event event;
+    struct bench b;
+    bench_begin(&b, &configs[HOST]);
+    b.link.owed = 1; /* on another connection */
+    is_int((int)astm_link_push(&b.link, bytes, 1, 1000), 1, "while a message is owed, H is taken");
+    is_int((int)astm_link_push(&b.link, bytes + 1, sizeof bytes - 2, 1000), 0, "and what shows it a message waits");
+    astm_link_settle(&b.link, 9000);
+    is_int((int)astm_link_push(&b.link, bytes + 1, sizeof bytes - 2, 9000), sizeof bytes - 2, "it is taken afterwards");
+    ok(astm_link_next(&b.link, &event) && event.message.len == sizeof bytes - 1, "whole, however long that was");
+    astm_link_free(&b.link);
+}
+
 static void wire_events(void)
 {
     static const unsigned char bytes[] = "x\005\0021H|\\^&\r\003E5\r\n\0022L\0022L|1\r\0033B\r\n";
@@ -758,6 +778,7 @@ int main(void)
     bounds();
     nothing_is_held_when_idle();
     two_links();
+    held_up();
     wire_events();
     names();
     return done();

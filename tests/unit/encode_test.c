@@ -29,6 +29,7 @@ static void keys(void)
         {"{" RECORDS ",\"text\":\"MSH\",\"a\":[[]]}", "text: there are records already"},
         {"{" RECORDS ",\"charset\":\"ISO-8859-1\",\"a\":[[]]}", "charset: it has to stand before the records"},
         {"{" RECORDS ",\"positional\":true,\"a\":[[]]}", "positional: it has to stand before the records"},
+        {"{\"protocol\":\"astm\",\"text\":\"MSH\"}", "protocol: it is not hl7"},
         {"{\"id\":\"a\",\"id\":\"b\"," RECORDS "}", "id: it comes twice"},
         {"{\"id\":[]," RECORDS "}", "id: a string is expected, and an array is there"},
         {"{\"link\":1," RECORDS "}", "link: a string is expected, and a number is there"},

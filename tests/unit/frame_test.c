@@ -450,6 +450,29 @@ static void takes(void)
     }
 }
 
+static void damage(void)
+{
+    static const struct {
+        struct astm_frame frame;
+        const char *text;
+    } cases[] = {
+        {{.number = -1}, "malformed-frame no frame number"},
+        {{.too_long = true}, "malformed-frame more text than a message may have"},
+        {{.too_long = true, .no_memory = true}, "malformed-frame memory is exhausted"},
+        {{.number = 3, .given = -1, .computed = 0x0A, .fits = ASTM_CHECKSUM_NONE},
+         "bad-checksum frame 3: none given, computed 0A"},
+        {{.number = 0, .given = 2, .computed = 0xFF, .fits = ASTM_CHECKSUM_NONE},
+         "bad-checksum frame 0: given 02, computed FF"},
+        {{.number = 7, .given = 0xFF, .computed = 0, .fits = ASTM_CHECKSUM_NOTERM},
+         "bad-checksum frame 7: given FF, computed 00; it would fit --checksum noterm"},
+    };
+    char text[120];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        astm_frame_damage(&cases[i].frame, text, sizeof text);
+        is_str(text, cases[i].text, "%s", cases[i].text);
+    }
+}
+
 static void headers(void)
 {
     static const struct {
@@ -486,6 +509,7 @@ int main(void)
     every_number();
     round_trips();
     takes();
+    damage();
     headers();
     names();
     return done();

@@ -21,6 +21,7 @@ struct stage {
     enum verdict verdict;
     int repeats;
     char trail[64]; /* the tickets of all verdicts */
+    int settled;
 };
 
 static void on_verdict(void *context, const struct handover_party *party, enum verdict verdict,
@@ -41,6 +42,14 @@ static void on_repeated(void *context, const struct handover_party *party)
     ((struct stage *)context)->repeats++;
 }
 
+static void on_settled(void *context, int64_t now)
+{
+    struct stage *s = context;
+    (void)now;
+    s->settled++;
+    is_int(handover_orphans(&s->h, "link", "10.0.0.5:1"), 0, "then nothing is owed");
+}
+
 /* stdout stays TAP's; the outlet is put on the stage's descriptor. */
 static void open_on(struct stage *s, int fd, enum view_format format, uint32_t dedup, uint64_t limit)
 {
@@ -55,6 +64,7 @@ static void open_on(struct stage *s, int fd, enum view_format format, uint32_t d
     s->h.context = s;
     s->h.verdict = on_verdict;
     s->h.repeated = on_repeated;
+    s->h.settled = on_settled;
     s->h.room = SIZE_MAX;
 }
 
@@ -190,6 +200,56 @@ static void test_torn_text(void)
     ok(s.h.out.stream.taken && target_stdout_torn(&s.h.out), "a raw message that is written in part is torn too");
     read_all(&s);
     ok(s.verdicts == 1 && !target_stdout_torn(&s.h.out), "one that is written whole is not");
+    finish(&s);
+}
+
+static void put_report(struct stage *s, size_t len)
+{
+    static char report[2000];
+    memset(report, 'x', len);
+    report[len - 1] = '\n';
+    ok(target_stdout_put(&s->h.out, report, len), "a report of %d bytes", (int)len);
+}
+
+/* Reports of deliveries, between messages that are no lines, and where no messages go. */
+static void test_torn_reports(void)
+{
+    struct stage s;
+    begin(&s, VIEW_RAW, 10, 0);
+    offer(&s, "a", 100, 1, 1);
+    read_all(&s);
+    put_report(&s, 100);
+    read_all(&s);
+    ok(s.h.out.stream.taken > s.h.out.whole && !target_stdout_torn(&s.h.out), "a report after a raw message is whole");
+    stall(&s);
+    offer(&s, "b", 9000, 1, 2);
+    handover_pump(&s.h, 0);
+    ok(!target_stdout_torn(&s.h.out), "a raw message of which nothing is written yet is not torn");
+    handover_freeze(&s.h, 0);
+    ok(!target_stdout_torn(&s.h.out), "nor when it is refused");
+    finish(&s);
+
+    begin(&s, VIEW_RAW, 10, 0);
+    stall(&s);
+    offer(&s, "a", 9000, 1, 1);
+    read_some(&s, 4096);
+    handover_pump(&s.h, 0);
+    handover_freeze(&s.h, 0);
+    ok(s.verdict == VERDICT_LATER && target_stdout_torn(&s.h.out), "but one that is written in part is, also then");
+    finish(&s);
+
+    begin(&s, VIEW_TEXT, 10, 0);
+    target_stdout_leave(&s.h.out);
+    put_report(&s, 100);
+    read_all(&s);
+    ok(s.h.out.stream.taken && !target_stdout_torn(&s.h.out), "where no messages go a report is whole");
+    stall(&s);
+    for (int i = 0; i < 4; i++)
+        put_report(&s, 2000);
+    read_some(&s, 4096);
+    s.h.out.outlet.pipe = false; /* whatever fits */
+    handover_pump(&s.h, 0);
+    ok(target_stdout_torn(&s.h.out), "until one is written in part");
     finish(&s);
 }
 
@@ -415,12 +475,37 @@ static void test_limit_unframed(void)
     offer(&s, "a", 100, 1, 1);
     m = message("x", 100);
     m.framed = false;
-    is_int(handover_offer(&s.h, &party, &m, "p", &no_reply, 0), VERDICT_LATER,
+    is_int(handover_offer(&s.h, &party, &m, "p", &no_reply, 0), VERDICT_NEVER,
            "without frames, what is more is left out");
     is_int(handover_rescue(&s.h), 0, "which is no loss: nobody acknowledged it");
     m.framed = true;
     handover_offer(&s.h, &party, &m, "p", &no_reply, 0);
     is_int(handover_rescue(&s.h), 1, "what was acknowledged is one");
+    finish(&s);
+}
+
+/* ---- what cannot be kept ---- */
+
+static void test_unkept(void)
+{
+    struct message m = message("x", 100);
+    struct stage s;
+    struct handover_party party = {1, 1, true, &s.link, &protocol_astm};
+    begin(&s, VIEW_MESSAGE, 10, 0);
+    m.len = SIZE_MAX / 4;
+    is_int(handover_offer(&s.h, &party, &m, "p", &no_reply, 0), VERDICT_LATER, "an owed message without memory for it");
+    is_int(handover_rescue(&s.h), 0, "is not lost: it may come again");
+    handover_lose(&s.h, &s.link);
+    is_int(s.link.counters.dropped, 1, "unless somebody says so");
+    is_int(handover_rescue(&s.h), 1, "which is told of");
+    is_int(handover_rescue(&s.h), 0, "once");
+    handover_freeze(&s.h, 0);
+    m.len = 100;
+    m.framed = false;
+    is_int(handover_offer(&s.h, &party, &m, "p", &no_reply, 0), VERDICT_NEVER,
+           "one without frames that comes after the end is kept");
+    is_int(handover_rescue(&s.h), 1, "and lost without a rejects file");
+    is_int(handover_rescue(&s.h), 0, "once");
     finish(&s);
 }
 
@@ -505,7 +590,7 @@ static void test_rescue(void)
     offer_owed(&s, "a", 1, 1);
     close(s.reader);
     handover_pump(&s.h, 0);
-    is_int(offer_owed(&s, "b", 1, 2), VERDICT_LATER, "when stdout is gone what is owed is kept as well");
+    is_int(offer_owed(&s, "b", 1, 2), VERDICT_NEVER, "when stdout is gone what is owed is kept as well");
     is_int(handover_rescue(&s.h), 0, "... in the rejects file");
     ok(strstr(slurp(file), "|a|") && strstr(slurp(file), "|b|"), "... all of it");
     s.reader = open("/dev/null", O_RDONLY);
@@ -529,6 +614,7 @@ static void test_orphans(void)
     read_all(&s);
     is_int(handover_orphans(&s.h, "link", "10.0.0.5:1"), 0, "until it is handed over");
     ok(s.verdicts == 1 && s.party.connection == 2 && s.party.owed, "of which the living one is told");
+    is_int(s.settled, 1, "and for the other those who wait for it");
     finish(&s);
 }
 
@@ -554,6 +640,7 @@ int main(void)
     test_order();
     test_stalled();
     test_torn_text();
+    test_torn_reports();
     test_invisible();
     test_big();
     test_room();
@@ -564,6 +651,7 @@ int main(void)
     test_no_dedup();
     test_limit();
     test_limit_unframed();
+    test_unkept();
     test_freeze();
     test_reader_gone();
     test_disk_full();

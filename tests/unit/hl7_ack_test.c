@@ -147,6 +147,13 @@ static void what_we_wait_for(void)
     h = header("MSH|^~\\&|||||||RSP^K11|1|P|2.5|||AL|AL\rMSA|AA|1\r");
     w = hl7_ack_wanted(&h);
     ok(w.accept && !w.application, "but gets CA where it asks");
+    h = header("MSH|^~\\&|||||||DSR^Q03|1|P|2.3.1\rMSA|AA|1\r");
+    w = hl7_ack_wanted(&h);
+    ok(!w.accept && w.application, "a deferred response is");
+    struct hl7_msa msa = {.code = {(const unsigned char *)"AA", 2}};
+    is_str(due_text(hl7_ack_due(&h, &msa, HL7_ACK_AUTO, VERDICT_ACCEPT)), "AA", "and so is theirs");
+    h = header("MSH|^~\\&|||||||DSR^Q01|1|P|2.3.1\rMSA|AA|1\r");
+    is_str(due_text(hl7_ack_due(&h, &msa, HL7_ACK_AUTO, VERDICT_ACCEPT)), "", "an immediate response is an answer");
 }
 
 #define HEAD "MSH|^~\\&|LAB|HOSP|LIS|MAIN|2024||"

@@ -71,9 +71,17 @@ static void on_stamp(void *context, struct hl7_stamp *stamp)
     snprintf(stamp->id, sizeof stamp->id, "N%u", ++rig->stamps);
 }
 
+static void on_follow(void *context, const unsigned char *text, size_t n)
+{
+    struct rig *rig = context;
+    bytes_puts(&rig->log, "follows ");
+    log_text(&rig->log, text, n);
+    bytes_puts(&rig->log, "\n");
+}
+
 static void start(struct rig *rig, const char *verdicts)
 {
-    struct hl7_observer observer = {on_wire, on_notice, on_stamp, rig, NULL};
+    struct hl7_observer observer = {on_wire, on_notice, on_stamp, rig, NULL, on_follow};
     *rig = (struct rig){.config = hl7_link_defaults(), .verdicts = verdicts, .sound = true};
     hl7_link_init(&rig->link, &rig->config, &observer);
 }
@@ -205,7 +213,7 @@ static void play(void *arg, const struct piece *pieces, size_t count)
     start(&rig, run->vector->verdicts);
     rig.config = run->config;
     hl7_link_free(&rig.link);
-    hl7_link_init(&rig.link, &rig.config, &(struct hl7_observer){on_wire, on_notice, on_stamp, &rig, NULL});
+    hl7_link_init(&rig.link, &rig.config, &(struct hl7_observer){on_wire, on_notice, on_stamp, &rig, NULL, on_follow});
     if (run->vector->send)
         send_text(&rig, run->vector->send, 1000);
     for (size_t i = 0; i < count; i++) {
@@ -335,13 +343,17 @@ static const struct vector receiving[] = {
 
     {"an ACK that nobody waits for is no message", "a", NULL, TEXT(REPLY("AA", "1") REPLY("CE", "")),
      "! unmatched-answer\n! unmatched-answer\n"},
-    {"other answers that nobody waits for are, and get no application answer", "a", NULL,
-     TEXT(VT "MSH|^~\\&|A||||||RSP^K11|7|P|2.5\rMSA|AA|1\rQAK|1\r" END), "answer 7\n"},
+    {"other answers that nobody waits for are, which is told, and get no application answer", "a", NULL,
+     TEXT(VT "MSH|^~\\&|A||||||RSP^K11|7|P|2.5\rMSA|AA|1\rQAK|1\r" END), "! unmatched-answer\nanswer 7\n"},
+    {"a deferred response is a message, and is answered", "a", NULL,
+     TEXT(VT "MSH|^~\\&|A||||||DSR^Q03|7|P|2.3\rMSA|AA|1\rDSP|1\r" END),
+     "answer 7\n> MSH|^~\\&|||A||T||ACK^Q03|N1|P|2.3/MSA|AA|7/\n"},
     {"but CA where they ask for it", "al", NULL,
      TEXT(VT "MSH|^~\\&|A||||||RSP^K11|7|P|2.5|||AL|AL\rMSA|AA|1\r" END VT
              "MSH|^~\\&|A||||||ORL^O34|8|P|2.5|||AL|AL\rMSA|AE|1\r" END),
-     "answer 7\n> MSH|^~\\&|||A||T||ACK^K11|N1|P|2.5/MSA|CA|7/\n"
-     "answer 8\n> MSH|^~\\&|||A||T||ACK^O34|N2|P|2.5/MSA|CE|8/ERR|||207^Application internal error^HL70357|E/\n"
+     "! unmatched-answer\nanswer 7\n> MSH|^~\\&|||A||T||ACK^K11|N1|P|2.5/MSA|CA|7/\n"
+     "! unmatched-answer\nanswer 8\n> MSH|^~\\&|||A||T||ACK^O34|N2|P|2.5/MSA|CE|8/ERR|||207^Application internal "
+     "error^HL70357|E/\n"
      "! not-handed-over\n"},
     {"an ACK of a message gets CA where it asks for it", "a", NULL,
      TEXT(VT "MSH|^~\\&|A||||||ACK|7|P|2.5|||AL|AL\rMSA|AA|1\r" END),
@@ -744,10 +756,23 @@ static void own_answers(void)
          "MSH|^~\\&|X||||||RSP^K11|9|P|2.5\rMSA|AA|1\rQAK|\r", "> MSH|^~\\&|X||||||RSP^K11|9|P|2.5/MSA|AA|1/QAK|/\n"},
         {"its segments may end with LF", MORE("1", ""), "MSH|^~\\&|X||||||RSP^K11|9|P|2.5\nMSA|AA|1\nQAK|",
          "> MSH|^~\\&|X||||||RSP^K11|9|P|2.5/MSA|AA|1/QAK|/\n"},
-        {"of several the one with the MSA is taken", MORE("1", ""),
+        {"of several the one with the MSA is taken, and the others follow", MORE("1", ""),
          "MSH|^~\\&|X||||||OML^O33|8|P|2.5\nPID|1\nMSH|^~\\&|X||||||RSP^K11|9|P|2.5\nMSA|AA|1\nMSH|^~\\&|X||||||OML^"
          "O33|7|P|2.5\n",
-         "> MSH|^~\\&|X||||||RSP^K11|9|P|2.5/MSA|AA|1/\n"},
+         "follows MSH|^~\\&|X||||||OML^O33|8|P|2.5/PID|1/\n> MSH|^~\\&|X||||||RSP^K11|9|P|2.5/MSA|AA|1/\n"
+         "follows MSH|^~\\&|X||||||OML^O33|7|P|2.5/\n"},
+        {"a deferred response to it follows, although it has an MSA", MORE("1", ""),
+         "MSH|^~\\&|X||||||DSR^Q03|8|P|2.3\rMSA|AA|1\rMSH|^~\\&|X||||||QCK^Q02|9|P|2.3\rMSA|AA|1\r",
+         "follows MSH|^~\\&|X||||||DSR^Q03|8|P|2.3/MSA|AA|1/\n> MSH|^~\\&|X||||||QCK^Q02|9|P|2.3/MSA|AA|1/\n"},
+        {"and is the answer where there is no other", MORE("1", ""), "MSH|^~\\&|X||||||DSR^Q03|8|P|2.3\rMSA|AA|1\r",
+         "> MSH|^~\\&|X||||||DSR^Q03|8|P|2.3/MSA|AA|1/\n"},
+        {"a second answer, one to another message, and what is none are left out", MORE("1", ""),
+         "MSH|^~\\&|X||||||RSP|9|P|2.5\rMSA|AA|1\rMSH|^~\\&|X||||||RSP|8|P|2.5\rMSA|AE|1\rMSH|^~\\&|X||||||ACK|7|P|"
+         "2.5\rMSA|AA|2\rMSH|^~\\&|X||||||DSR^Q03|6|P|2.5\rMSA|AA|2\rMSH|\rMSH|^~\\&|X||||||OML|5|P|2.5|" FS "\r",
+         "> MSH|^~\\&|X||||||RSP|9|P|2.5/MSA|AA|1/\n! own-answer\n! own-answer\n! own-answer\n! own-answer\n"
+         "! own-answer\n"},
+        {"what stands before the first MSH does not count", MORE("1", ""),
+         "orders:\nMSH|^~\\&|X||||||RSP|9|P|2.5\nMSA|AA|1\n", "> MSH|^~\\&|X||||||RSP|9|P|2.5/MSA|AA|1/\n"},
         {"CA goes before it where it is asked for", MORE("1", "|||AL|AL"),
          "MSH|^~\\&|X||||||RSP^K11|9|P|2.5\rMSA|AA|1\r",
          SAID("1", "CA", "1") "> MSH|^~\\&|X||||||RSP^K11|9|P|2.5/MSA|AA|1/\n"},
@@ -774,7 +799,7 @@ static void own_answers(void)
         feed_text(&rig, table[i].message, 1000);
         feed_text(&rig, END, 1000);
         rig.log.len = 0;
-        rig.reply = (struct reply){NULL, exact_copy(table[i].own, strlen(table[i].own)), strlen(table[i].own)};
+        rig.reply = (struct reply){.text = exact_copy(table[i].own, strlen(table[i].own)), .len = strlen(table[i].own)};
         answer(&rig, 'a', 1000);
         take_events(&rig, 1000);
         free((void *)(uintptr_t)rig.reply.text);
@@ -784,6 +809,20 @@ static void own_answers(void)
         bytes_free(&rig.wire);
         bytes_free(&rig.sent);
     }
+}
+
+/* What has followed the answer before does not follow it again. */
+static void repeated(void)
+{
+    static const char own[] = "MSH|^~\\&|X||||||ORR|9|P|2.3\rMSA|AA|1\rMSH|^~\\&|X||||||ORM|8|P|2.3\r";
+    struct rig rig;
+    start(&rig, "w");
+    feed_text(&rig, BLOCK("1"), 1000);
+    rig.log.len = 0;
+    rig.reply = (struct reply){.text = (const unsigned char *)own, .len = sizeof own - 1, .repeated = true};
+    answer(&rig, 'a', 1000);
+    log_is(&rig, "> MSH|^~\\&|X||||||ORR|9|P|2.3/MSA|AA|1/\n", "to a repeat the answer alone is sent");
+    stop(&rig);
 }
 
 static void reasons(void)
@@ -992,6 +1031,7 @@ int main(void)
     answers_do_not_break_blocks();
     a_peer_that_reads_nothing();
     own_answers();
+    repeated();
     reasons();
     events();
     little_memory();

@@ -109,6 +109,7 @@ static int fake_close(int fd)
 #define ftruncate fake_ftruncate
 #define flock fake_flock
 #define close fake_close
+#include "link/folder.c"
 #include "link/journal.c"
 
 /* The key of a line, as far as it is read. */

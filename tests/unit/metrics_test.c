@@ -50,6 +50,7 @@ static struct link busy(const struct link_config *config, struct link *next)
         .bytes_received = UINT64_MAX,
         .bytes_sent = 8,
         .repeats = 9,
+        .dropped = 13,
         .delivered = 10,
         .undelivered = 11,
         .idle_timeouts = 12,
@@ -75,6 +76,8 @@ static const struct {
     {HEAD("connections_refused_total", "counter", "Connections refused."), "connections_refused_total", 4},
     {HEAD("messages_total", "counter", "Messages handed over."), "messages_total", 5},
     {HEAD("records_total", "counter", "Records or segments of messages handed over."), "records_total", 6},
+    {HEAD("messages_dropped_total", "counter", "Messages that nobody sends again, and that were lost."),
+     "messages_dropped_total", 13},
     {HEAD("received_bytes_total", "counter", "Bytes received."), "received_bytes_total", UINT64_MAX},
     {HEAD("sent_bytes_total", "counter", "Bytes sent."), "sent_bytes_total", 8},
     {HEAD("checksum_errors_total", "counter", "Frames refused for their checksum."), "checksum_errors_total",
@@ -373,9 +376,9 @@ static void people(void)
         sum += refusals[i].value;
     snprintf(want, sizeof want,
              "metrics-test: cobas: connections 2 of 3, messages 5, records 6, bytes 18446744073709551615 received 8 "
-             "sent, refusals %llu, checksum errors %d, retransmissions %d, timeouts %d\n"
+             "sent, refusals %llu, dropped 13, checksum errors %d, retransmissions %d, timeouts %d\n"
              "metrics-test: sysmex: connections 0 of 0, messages 0, records 0, bytes 0 received 0 sent, refusals 0, "
-             "checksum errors 0, retransmissions 0, timeouts 0\n",
+             "dropped 0, checksum errors 0, retransmissions 0, timeouts 0\n",
              (unsigned long long)sum, 100 + ASTM_NOTICE_BAD_CHECKSUM, 109 + ASTM_NOTICE_REPEAT,
              2112 + ASTM_NOTICE_NO_REPLY + HL7_NOTICE_TOO_SLOW + HL7_NOTICE_NO_ANSWER);
     metrics_print(&first);

@@ -17,7 +17,7 @@ static union {
     struct connection c;
     char room[sizeof(struct connection) + 64]; /* for its peer */
 } connections[CONNECTIONS];
-static bool busy[CONNECTIONS], refuses, stalled;
+static bool busy[CONNECTIONS], refuses, stalled, begun; /* begun: what is being sent is under way */
 static size_t total;
 static int64_t now;
 static struct bytes seen;
@@ -36,6 +36,15 @@ bool connection_send(struct connection *c, const unsigned char *text, size_t n, 
         abort();
     busy[c->number] = true;
     bytes_printf(&seen, "%d> %.*s\n", (int)c->number, (int)strcspn(id, "|"), id);
+    return true;
+}
+
+bool connection_withdraw(struct connection *c)
+{
+    if (begun || !busy[c->number])
+        return false;
+    busy[c->number] = false;
+    bytes_printf(&seen, "%d withdrawn\n", (int)c->number);
     return true;
 }
 
@@ -65,6 +74,7 @@ static void begin(uint64_t attempts, int64_t timeout_ms, size_t max_held)
     static const struct outbox_hooks hooks = {NULL, on_report, is_stalled};
     now = 1000;
     refuses = stalled = false;
+    begun = true;
     box_config = (struct outbox_config){attempts, timeout_ms, max_held};
     outbox_open(&box, &box_config, &hooks, &total);
     memset(links, 0, sizeof links);
@@ -394,6 +404,89 @@ static void test_reply(void)
     end("reply");
 }
 
+/* What was given back on another link: it goes where the asker is, if there are others. */
+static void test_passed(void)
+{
+    static const unsigned char text[] = "MSH|^~\\&|order||||||OML|7|P|2.5\nPID|1\n";
+    begin(2, 60000, 1 << 20);
+    outbox_pass(&box, &links[0], "10.0.0.5:1", text, sizeof text - 1, now);
+    turn();
+    up(0, 0, "10.0.0.6:1");
+    is_seen("0> order\n", "to who is there");
+    up(1, 0, "10.0.0.5:7");
+    up(2, 0, "10.0.0.7:1");
+    outbox_pass(&box, &links[0], "10.0.0.5:1", text, sizeof text - 1, now);
+    turn();
+    is_seen("1> order\n", "of several to that address");
+    sent(1);
+    is_seen("", "and it is not reported");
+    outbox_pass(&box, &links[0], "10.0.0.8:1", text, sizeof text - 1, now);
+    turn();
+    is_seen("", "nor sent to another");
+    up(3, 0, "10.0.0.8:2");
+    is_seen("3> order\n", "it waits");
+    end("passed");
+}
+
+/* What a connection does not take for as long as anything is tried is taken back. */
+static void test_withdrawn(void)
+{
+    static const unsigned char text[] = "MSH|^~\\&|reply||||||RSP|7|P|2.5\nPID|1\n";
+    begin(5, 60000, 1 << 20);
+    up(0, 0, "10.0.0.5:1");
+    outbox_reply(&box, &connections[0].c, text, sizeof text - 1, now);
+    outbox_reply(&box, &connections[0].c, text, sizeof text - 1, now);
+    turn();
+    add(0, "a", NULL);
+    now += 59999;
+    turn();
+    is_seen("0> reply\n", "a connection that is busy");
+    now += 1;
+    turn();
+    is_seen("a failed timeout 0 60000\n", "it has begun at last");
+    begun = false;
+    now += 1000;
+    turn();
+    is_seen("0 withdrawn\n", "it has not come to anything; what waits behind it has waited for as long");
+    box_config.timeout_ms = 0;
+    add(0, "b", NULL);
+    is_seen("0> b\n", "the connection is free");
+    now += 999;
+    turn();
+    is_seen("", "even what has no time at all has a moment to begin");
+    now += 1;
+    turn();
+    is_seen("0 withdrawn\nb failed timeout 0 1000\n", "one that is to be reported");
+    box_config.timeout_ms = 60000;
+    outbox_reply(&box, &connections[0].c, text, sizeof text - 1, now);
+    turn();
+    done_with(0, DELIVERY_LATER, "error", false);
+    now += 1000;
+    turn();
+    sent(0);
+    is_seen("0> reply\n0> reply\n", "one that is taken in time");
+    end("withdrawn");
+}
+
+/* A reply that cannot be sent where it turns out to go keeps nobody waiting. */
+static void test_wrong_reply(void)
+{
+    static const unsigned char text[] = "MSH|^~\\&|reply||||||RSP|7|P|2.5\nPID|1\n", wrong[] = "H|\\^&\nL|1\n";
+    begin(5, 60000, 1 << 20);
+    config[0].protocol = &protocol_auto;
+    up(0, 0, "10.0.0.5:1");
+    connections[0].c.machine.protocol = &protocol_hl7;
+    outbox_reply(&box, &connections[0].c, wrong, sizeof wrong - 1, now);
+    outbox_reply(&box, &connections[0].c, text, sizeof text - 1, now);
+    turn();
+    is_seen("0> reply\n", "the next one goes");
+    sent(0);
+    outbox_reply(&box, &connections[0].c, wrong, sizeof wrong - 1, now);
+    add(0, "a", NULL);
+    is_seen("0> a\n", "and so does the queue");
+    end("wrong reply");
+}
+
 static void test_stop(void)
 {
     begin(5, 60000, 1 << 20);
@@ -432,6 +525,9 @@ int main(void)
     test_stalled();
     test_detected();
     test_reply();
+    test_passed();
+    test_withdrawn();
+    test_wrong_reply();
     test_stop();
     return done();
 }

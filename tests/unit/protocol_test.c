@@ -66,7 +66,7 @@ static void on_stamp(void *context, struct hl7_stamp *s)
 static void begin(struct rig *r, const struct protocol *protocol)
 {
     *r = (struct rig){.config = link_defaults(protocol, ASTM_HOST), .verdict = VERDICT_ACCEPT};
-    static const struct machine_observer observer = {NULL, on_notice, on_acknowledged, on_stamp};
+    static const struct machine_observer observer = {NULL, on_notice, on_acknowledged, on_stamp, NULL};
     machine_init(&r->machine, &r->config, &(struct machine_owner){&observer, r, NULL}, 7);
 }
 
@@ -625,7 +625,7 @@ static void through_hl7(const unsigned char *in, size_t n, const unsigned char *
     struct hl7_link_config config = hl7_link_defaults();
     struct below b = {.now = 0};
     struct hl7_link l;
-    hl7_link_init(&l, &config, &(struct hl7_observer){NULL, hl7_noticed, hl7_stamped, &b, NULL});
+    hl7_link_init(&l, &config, &(struct hl7_observer){NULL, hl7_noticed, hl7_stamped, &b, NULL, NULL});
     for (size_t i = 0; i < n; b.now += 10, i++) {
         while (!hl7_link_push(&l, in + i, 1, b.now) && hl7_event_taken(&b, &l))
             hl7_drain(&b, &l);

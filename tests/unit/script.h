@@ -9,6 +9,7 @@
  * handed over
  *   @500         500 ms pass, with every tick that is due in them
  *   send:text    is put up for sending; send-no:text is refused; done:sent what became of it, and frames:3 of how many
+ *   withdraw withdraw-no       it is taken back, or cannot be
  *   acked:1-2 proven:1-2       the acknowledgement of these tickets went out, has arrived
  *   told:TOKEN untold:TOKEN    a notice with that first token was given, was not, since the last `told`
  *   noted:TOKEN  the last message offered has such a note; notes:0 how many notes it has
@@ -392,7 +393,10 @@ static bool act(struct play *p, const char *word)
         pass(p, strtoll(word + 1, NULL, 10));
     else if (begins(word, "send"))
         put_up(p, word);
-    else if (begins(word, "allow:"))
+    else if (strcmp(word, "withdraw") == 0 || strcmp(word, "withdraw-no") == 0) {
+        if (astm_link_withdraw(&p->link) != !word[8])
+            say_wrong(p, "%s: it is otherwise", word);
+    } else if (begins(word, "allow:"))
         p->link.allowance = strtoul(word + 6, NULL, 10);
     else if (strcmp(word, "settle") == 0)
         astm_link_settle(&p->link, p->now);

@@ -6,7 +6,7 @@
 
 static const char *const profiles[] = {"chemistry",   "hematology", "coagulation", "urinalysis",
                                        "immunoassay", "bloodgas",   "molecular"};
-static const char *const kinds[] = {"oru-2.3.1", "oru-2.5.1", "oul-2.5.1"};
+static const char *const kinds[] = {"oru-2.3.1", "oru-2.5.1", "oul-2.5.1", "law"};
 
 enum { PROFILES = sizeof profiles / sizeof *profiles, KINDS = sizeof kinds / sizeof *kinds };
 
@@ -42,6 +42,7 @@ static void kinds_are_found(void)
     ok(sim_hl7_parse("oru-2.3.1", &kind) && kind == SIM_HL7_ORU_231, "oru-2.3.1 is a kind");
     ok(sim_hl7_parse("oru-2.5.1", &kind) && kind == SIM_HL7_ORU_251, "oru-2.5.1 is a kind");
     ok(sim_hl7_parse("oul-2.5.1", &kind) && kind == SIM_HL7_OUL_251, "oul-2.5.1 is a kind");
+    ok(sim_hl7_parse("law", &kind) && kind == SIM_HL7_LAW, "law is a kind");
     kind = SIM_HL7_ORU_251;
     ok(!sim_hl7_parse("oul-2.3.1", &kind) && !sim_hl7_parse("", &kind) && !sim_hl7_parse("ORU-2.5.1", &kind) &&
            !sim_hl7_parse("oru-2.5.1 ", &kind) && kind == SIM_HL7_ORU_251,
@@ -142,10 +143,15 @@ static bool old(const struct cursor *c)
     return c->kind == SIM_HL7_ORU_231;
 }
 
+static bool is_oul(const struct cursor *c)
+{
+    return c->kind == SIM_HL7_OUL_251 || c->kind == SIM_HL7_LAW;
+}
+
 static bool takes_header(struct cursor *c)
 {
     const char *s = take(c);
-    bool oul = c->kind == SIM_HL7_OUL_251;
+    bool oul = is_oul(c), law = c->kind == SIM_HL7_LAW;
     return s && !strncmp(s, "MSH|^~\\&|", 9) &&
            holds(s, "MSH", {3, 1, c->m->instrument}, {4, 1, c->m->serial}, {7, 1, c->m->sent},
                  {9, 1, oul ? "OUL" : "ORU"}, {9, 2, oul ? "R22" : "R01"},
@@ -153,8 +159,12 @@ static bool takes_header(struct cursor *c)
                   old(c) ? ""
                   : oul  ? "OUL_R22"
                          : "ORU_R01"},
-                 {10, 1, c->m->control_id}, {11, 1, "P"}, {12, 1, old(c) ? "2.3.1" : "2.5.1"},
-                 {16, 1, old(c) && c->m->qc ? "2" : ""}, {18, 1, "UNICODE UTF-8"});
+                 {10, 1, c->m->control_id}, {11, 1, "P"}, {12, 1, old(c) ? "2.3.1" : "2.5.1"}, {15, 1, law ? "NE" : ""},
+                 {16, 1,
+                  law                  ? "AL"
+                  : old(c) && c->m->qc ? "2"
+                                       : ""},
+                 {18, 1, "UNICODE UTF-8"}, {21, 1, law ? "LAB-29" : ""}, {21, 2, law ? "IHE" : ""});
 }
 
 static bool takes_patient(struct cursor *c)
@@ -264,8 +274,7 @@ static bool takes_histogram(struct cursor *c, const struct sim_histogram *h, siz
 static bool takes_order(struct cursor *c, size_t order, size_t first, size_t end)
 {
     bool good = (c->kind != SIM_HL7_ORU_251 || takes_common_order(c, order)) && takes_request(c, order) &&
-                (c->kind != SIM_HL7_OUL_251 || takes_common_order(c, order)) &&
-                takes_comment(c, order == 1 ? c->m->comment : "");
+                (!is_oul(c) || takes_common_order(c, order)) && takes_comment(c, order == 1 ? c->m->comment : "");
     for (size_t i = first; i < end && good; i++)
         good = takes_result(c, &c->m->results[i], i - first + 1);
     for (size_t i = 0; end == c->m->n_results && i < c->m->n_histograms && good; i++)
@@ -275,7 +284,7 @@ static bool takes_order(struct cursor *c, size_t order, size_t first, size_t end
 
 static bool takes_message(struct cursor *c)
 {
-    bool good = takes_header(c) && takes_patient(c) && (c->kind != SIM_HL7_OUL_251 || takes_specimen(c));
+    bool good = takes_header(c) && takes_patient(c) && (!is_oul(c) || takes_specimen(c));
     if (*c->m->order_code)
         good = good && takes_order(c, 1, 0, c->m->n_results);
     for (size_t i = 0; !*c->m->order_code && i < c->m->n_results && good; i++)

@@ -138,6 +138,7 @@ static void senders(void)
     is_envelope("H|\\^&|||R&E&D^&\"&\r", ",\"sender\":[\"R&D\",\"&\\\"&\"]");
     is_envelope("H|\\^&|a^b\\c&F&\r", ",\"control_id\":\"a^b\\\\c|\"");
     is_envelope("H|\\^&|||\\x\r", "");
+    is_envelope("H\"\\^&\"\"\"x\r", ",\"sender\":[\"x\"],\"field_delimiter\":\"\\\"\"");
     is_envelope("P|1|M1||sender\r", "");
     is_envelope("HX|\\^&|M1||sender\r", "");
     is_envelope("", "");
@@ -360,15 +361,6 @@ static void keys(void)
     digests("another patient", "H|\\^&|1||s\rP|1\rL\r", "H|\\^&|1||s\rP|2\rL\r", false, false);
     digests("parts that have moved", "H|\\^&|1||2\rP\r", "H|\\^&|12||\rP\r", true, false);
     digests("no header", "P|1\rL\r", "P|2\rL\r", false, false);
-    static const struct {
-        const char *text;
-        bool query;
-    } cases[] = {{"H|\\^&\rQ|1|^S1\rL|1\r", true}, {"H|\\^&\rP|1\rR|1\rL|1\r", false}, {"H!@#$\rQ!1\r", true},
-                 {"H!@#$\rQ|1\r", false},          {"H|\\^&\rQX|1\r", false},          {"", false}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const struct message m = {.text = (const unsigned char *)cases[i].text, .len = strlen(cases[i].text)};
-        is_int(astm_message_query(&m), cases[i].query, "case %zu is %s query", i, cases[i].query ? "a" : "no");
-    }
 }
 
 /* ---- wire events ---- */
