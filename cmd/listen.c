@@ -462,7 +462,7 @@ static void on_reply(void *context, struct connection *c, const unsigned char *t
 static void on_stopping(void *context, int64_t now)
 {
     struct listener *l = context;
-    outbox_stop(&l->outbox, l->running->stop_by, now);
+    outbox_stop(&l->outbox, "stopping", l->running->stop_by, now);
     if (l->reads)
         input_stop(&l->input, now);
 }

@@ -316,6 +316,17 @@ help_from() {
     run_examples jq .
 }
 
+@test "the examples of astm-send(1) run as shown" {
+    examples_of_page "$MAN/astm-send.1"
+    run_examples plain .
+}
+
+@test "the examples of astm-send(1) with jq run as shown" {
+    need jq
+    examples_of_page "$MAN/astm-send.1"
+    run_examples jq .
+}
+
 @test "the examples of hl7-decode(1) run as shown" {
     examples_of_page "$MAN/hl7-decode.1"
     run_examples plain .
@@ -335,6 +346,17 @@ help_from() {
 @test "the examples of hl7-listen(1) with jq run as shown" {
     need jq
     examples_of_page "$MAN/hl7-listen.1"
+    run_examples jq .
+}
+
+@test "the examples of hl7-send(1) run as shown" {
+    examples_of_page "$MAN/hl7-send.1"
+    run_examples plain .
+}
+
+@test "the examples of hl7-send(1) with jq run as shown" {
+    need jq
+    examples_of_page "$MAN/hl7-send.1"
     run_examples jq .
 }
 

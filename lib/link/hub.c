@@ -184,6 +184,7 @@ static void check_stop(struct hub *hub, int64_t now)
         hub_stop(hub, CLOSE_MS, now);
     } else if (!hub->stopping && handover_idle(h) && deserted(hub) && (!hub->hooks.stays || any_given_up(hub))) {
         hub->end = any_given_up(hub) ? HUB_GIVEN_UP : HUB_DONE;
+        hub->deserted = true;
         hub_stop(hub, CLOSE_MS, now); /* what is reported then may take that long */
     }
     if (!hub->stopping || hub->loop.stop)

@@ -86,6 +86,7 @@ struct hub {
     uint64_t seed;
     struct short_ident control_ids; /* of our own HL7 messages */
     struct time_text stamp_time;
+    bool deserted; /* it stops because nothing is left to listen on, to dial or to talk to */
     bool stopping;
     int64_t stop_by;
     bool settled, bound; /* nothing is still to be bound; that was so once */

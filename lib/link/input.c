@@ -99,7 +99,8 @@ static void take_object(struct input *in, const struct line *line, int64_t now)
         refuse(in, line->number, slice(&wanted[ID]), slice(&wanted[LINK]), why);
         return;
     }
-    const struct outbox_message message = {slice(&wanted[ID]), slice(&wanted[PEER]), slice(&wanted[TEXT])};
+    const struct outbox_message message = {
+        .id = slice(&wanted[ID]), .peer = slice(&wanted[PEER]), .text = slice(&wanted[TEXT])};
     outbox_add(in->outbox, link, &message, now);
 }
 

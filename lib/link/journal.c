@@ -242,6 +242,11 @@ static bool put_window(struct bytes *out, const unsigned char *keys, size_t n)
     return bytes_puts(out, WINDOW_END "\n");
 }
 
+bool journal_begins_window(const unsigned char *line, size_t n)
+{
+    return n >= sizeof WINDOW_BEGIN - 1 && memcmp(line, WINDOW_BEGIN, sizeof WINDOW_BEGIN - 1) == 0;
+}
+
 bool journal_append_window(struct journal *j, const unsigned char *keys, size_t n)
 {
     return put_window(&j->batch, keys, n);

@@ -77,6 +77,9 @@ bool journal_append(struct journal *j, const void *lines, size_t n);
  * {"type":"window","keys":["32 hexadecimal digits",…]} False when memory is exhausted; the batch is as before then. */
 bool journal_append_window(struct journal *j, const unsigned char *keys, size_t n);
 
+/* Whether a line of a journal is that of keys, which is of use to nobody else. */
+bool journal_begins_window(const unsigned char *line, size_t n);
+
 /* Writes the batch and waits until the disk has it, and the whole loop waits with it. OK: the batch is empty, and its
  * messages are handed over. Else nothing of it counts: what was written of it is cut off again (see above) before this
  * returns, or, where that fails too, before anything else is written; and the batch stays as it is, to be written again

@@ -2,6 +2,7 @@
 
 #include "base/scan.h"
 #include "base/utf8.h"
+#include "link/journal.h"
 
 #include <stdio.h>
 
@@ -90,7 +91,7 @@ static void take_line(struct messages *m, struct line *line)
         put(m, line->number, "bad-line it is too long");
     else if (line->state == LINE_NO_MEMORY)
         put(m, line->number, no_memory);
-    else if (blank < line->n)
+    else if (blank < line->n && !journal_begins_window(line->text, line->n))
         take_object(m, line);
 }
 

@@ -1,7 +1,7 @@
 /* Messages to be sent, out of a stream of bytes: lines of JSON, or text. What begins with `{` is lines, each an object
- * with `text`, or with `records` as the decoders print them; all else is text, in which a record ends with CR, LF or
- * CR LF, and a message where the next one begins, where it says so itself (an L record), or with the stream. How the
- * bytes are cut into pieces changes nothing. */
+ * with `text`, or with `records` as the decoders print them, or of a journal its keys, which are passed over; all else
+ * is text, in which a record ends with CR, LF or CR LF, and a message where the next one begins, where it says so
+ * itself (an L record), or with the stream. How the bytes are cut into pieces changes nothing. */
 #ifndef INSTLINK_MESSAGES_H
 #define INSTLINK_MESSAGES_H
 

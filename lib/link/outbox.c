@@ -224,7 +224,8 @@ static struct outbox_item *create(const struct link *link, const struct outbox_m
     *why = item ? NULL : "no-memory";
     if (!item)
         return NULL;
-    item->came = item->due = now;
+    item->due = now;
+    item->came = m->came ? m->came : now;
     item->id = item->peer = (struct outbox_slice){NULL, 0};
     if (m->id.p)
         item->id = (struct outbox_slice){memcpy(item->own, m->id.p, m->id.n), m->id.n};
@@ -272,7 +273,7 @@ static void enqueue(struct outbox *o, struct link *link, const struct outbox_mes
                        bare = {.id = m->id, .peer = m->peer, .came = now, .passed = passed};
     struct outbox_link *l = why ? NULL : need_link(o, link);
     if (!why)
-        why = o->stopping ? "stopping" : !l ? "no-memory" : no_room(o, &l->queue, item);
+        why = o->stopping ? o->stopping : !l ? "no-memory" : no_room(o, &l->queue, item);
     if (!why) {
         item->passed = passed;
         keep(o, l, &l->queue, item);
@@ -523,7 +524,7 @@ static void pump(struct outbox *o, struct outbox_link *l, int64_t now)
     l->due = INT64_MAX;
     l->buried = l->buried || l->link->gone; /* a link that was gone may be there no more */
     if (o->stopping || l->buried)
-        expire(o, l, o->stopping ? "stopping" : "link-gone", now);
+        expire(o, l, o->stopping ? o->stopping : "link-gone", now);
     for (struct outbox_way *way = l->ways; way; way = way->next)
         expire_way(o, l, way, now);
     size_t n = survey(l, now);
@@ -574,7 +575,7 @@ static void abandon(struct outbox *o, struct outbox_link *l, int64_t now)
 {
     for (struct outbox_way *way = l->ways; way; way = way->next) {
         if (way->item)
-            give_up(o, l, way->replying ? way : NULL, way->item, "stopping", NULL, now);
+            give_up(o, l, way->replying ? way : NULL, way->item, o->stopping, NULL, now);
         way->item = NULL;
     }
 }
@@ -700,12 +701,13 @@ bool outbox_full(const struct outbox *o, const struct link *links)
     return any;
 }
 
-void outbox_stop(struct outbox *o, int64_t stop_by, int64_t now)
+void outbox_stop(struct outbox *o, const char *why, int64_t stop_by, int64_t now)
 {
-    o->stopping = true;
+    if (!o->stopping)
+        o->stopping = why;
     o->stop_by = stop_by;
     for (struct outbox_link *l = o->links; l; l = l->next)
-        expire(o, l, "stopping", now);
+        expire(o, l, o->stopping, now);
 }
 
 void outbox_open(struct outbox *o, const struct outbox_config *config, const struct outbox_hooks *hooks, size_t *total)

@@ -26,6 +26,7 @@ struct outbox_message {
     struct outbox_slice id;   /* the sender's, for the report */
     struct outbox_slice peer; /* whose connection it is for: an address, with or without a port */
     struct outbox_slice text; /* UTF-8; CR, LF and CR LF end records */
+    int64_t came;             /* when its time began to run; 0: now */
 };
 
 /* What became of a message. All of it is gone after the call. */
@@ -54,7 +55,7 @@ struct outbox {
     struct outbox_link *links; /* those that have connections or messages */
     size_t *total;             /* bytes held by whoever counts them over all; those of the outbox are in it */
     size_t held;
-    bool stopping;
+    const char *stopping; /* why nothing more is begun; NULL: it is */
     int64_t stop_by;
 };
 
@@ -86,9 +87,9 @@ void outbox_up(struct outbox *o, struct connection *c);
 void outbox_down(struct outbox *o, struct connection *c);
 void outbox_done(struct outbox *o, struct connection *c, const struct delivery *delivery, int64_t now);
 
-/* Nothing more is begun: what waits is reported now, what is being sent at stop_by at the latest. May be called again.
- */
-void outbox_stop(struct outbox *o, int64_t stop_by, int64_t now);
+/* Nothing more is begun: what waits is reported now, what is being sent at stop_by at the latest, with that reason,
+ * which stays the caller's. May be called again. */
+void outbox_stop(struct outbox *o, const char *why, int64_t stop_by, int64_t now);
 
 /* Frees what is left, without a report. */
 void outbox_close(struct outbox *o);

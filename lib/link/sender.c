@@ -19,6 +19,7 @@ struct sender_item {
     enum item_state state;
     bool sent; /* reported: what it says is to be remembered */
     uint64_t number;
+    int64_t came;
     struct sent_key key;
     struct outbox_slice id, control_id, text; /* in `own` */
     struct bytes line;                        /* the report */
@@ -68,8 +69,6 @@ static void on_report(void *context, const struct outbox_report *report)
     struct sender_item *item = find(s, number);
     bool wrong = !r.sent && !r.attempts && strncmp(r.reason, "bad-text", 8) == 0;
     bool never = wrong || (r.delivery && r.delivery->result == DELIVERY_NEVER);
-    if (!r.sent && !wrong && s->hub->end == HUB_GIVEN_UP)
-        r.reason = "no-connection";
     s->flying--;
     s->delivered += r.sent;
     s->failed += !r.sent && !wrong;
@@ -104,13 +103,13 @@ static unsigned char *copy(unsigned char *to, struct outbox_slice *to_slice, str
     return to + from.n;
 }
 
-static struct sender_item *create(struct sender *s, const struct messages_item *m)
+static struct sender_item *create(struct sender *s, const struct messages_item *m, int64_t now)
 {
     size_t size = sizeof(struct sender_item) + m->id.n + m->control_id.n + m->text.n;
     struct sender_item *item = malloc(size);
     if (!item)
         return NULL;
-    *item = (struct sender_item){.number = ++s->taken, .size = size};
+    *item = (struct sender_item){.number = ++s->taken, .came = now, .size = size};
     unsigned char *to = copy(item->own, &item->id, m->id);
     to = copy(to, &item->control_id, m->control_id);
     copy(to, &item->text, m->text);
@@ -135,7 +134,7 @@ void sender_take(struct sender *s, const struct messages_item *m, int64_t now)
     struct outbox_report r = {.link = s->link};
     if (sender_full(s))
         return;
-    struct sender_item *item = create(s, m);
+    struct sender_item *item = create(s, m, now);
     if (!item) {
         s->failed++;
         log_line(LOG_ERROR, "there is no memory for a message in line %llu: it is not sent",
@@ -171,7 +170,9 @@ static void fill(struct sender *s, int64_t now)
             s->next = s->next->next;
         item->state = FLYING;
         s->flying++;
-        const struct outbox_message m = {{(unsigned char *)&item->number, sizeof item->number}, {NULL, 0}, item->text};
+        const struct outbox_message m = {.id = {(unsigned char *)&item->number, sizeof item->number},
+                                         .text = item->text,
+                                         .came = s->config->confirms ? item->came : 0};
         outbox_add(&s->outbox, s->link, &m, now);
     }
     s->filling = false;
@@ -301,7 +302,7 @@ void sender_stopping(void *context, int64_t now)
     struct sender *s = context;
     s->cut = !s->over && !sender_full(s);
     s->over = true;
-    outbox_stop(&s->outbox, s->hub->stop_by, now);
+    outbox_stop(&s->outbox, s->hub->deserted ? "no-connection" : "stopping", s->hub->stop_by, now);
     fill(s, now); /* what waits is reported */
     flush(s, now);
 }

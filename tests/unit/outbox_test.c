@@ -75,7 +75,7 @@ static void begin(uint64_t attempts, int64_t timeout_ms, size_t max_held)
     now = 1000;
     refuses = stalled = false;
     begun = true;
-    box_config = (struct outbox_config){attempts, timeout_ms, max_held};
+    box_config = (struct outbox_config){.attempts = attempts, .timeout_ms = timeout_ms, .max_held = max_held};
     outbox_open(&box, &box_config, &hooks, &total);
     memset(links, 0, sizeof links);
     memset(connections, 0, sizeof connections);
@@ -137,7 +137,7 @@ static void add(unsigned link, const char *id, const char *peer)
 {
     char text[80];
     snprintf(text, sizeof text, "MSH|^~\\&|%s||||||OML|7|P|2.5\nPID|1\r\n", id);
-    struct outbox_message m = {slice(id), slice(peer), slice(text)};
+    struct outbox_message m = {.id = slice(id), .peer = slice(peer), .text = slice(text)};
     outbox_add(&box, &links[link], &m, now);
     turn();
 }
@@ -337,7 +337,7 @@ static void test_bounds(void)
     static char big[4000];
     memset(big, 'x', sizeof big - 1);
     memcpy(big, "MSH|^~\\&|||||||ADT|7|", strlen("MSH|^~\\&|||||||ADT|7|"));
-    struct outbox_message m = {slice("big"), {NULL, 0}, slice(big)};
+    struct outbox_message m = {.id = slice("big"), .text = slice(big)};
     outbox_add(&box, &links[0], &m, now);
     is_seen("big failed no-memory the message is too long 0 0\n", "one that never fits");
     end("memory");
@@ -496,7 +496,7 @@ static void test_stop(void)
     add(0, "b", NULL);
     add(1, "c", NULL);
     seen.len = 0;
-    outbox_stop(&box, now + 10000, now);
+    outbox_stop(&box, "stopping", now + 10000, now);
     turn();
     is_seen("b failed stopping 0 0\n", "what waits is reported");
     add(0, "d", NULL);
