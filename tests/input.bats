@@ -1,8 +1,7 @@
 # -i of the listeners: messages for instruments from stdin, and what becomes of each.
 load helper
 load wire
-
-VT=$'\x0b' FS=$'\x1c' STX=$'\x02' ETX=$'\x03'
+load delivery
 
 setup() {
     DIR=$BATS_TEST_TMPDIR
@@ -20,122 +19,10 @@ feed() {
     printf '%s\n' "$@" >&"$FEED"
 }
 
-# hl7 ID [MEMBERS] and astm ID [MEMBERS]: lines with a short message of that id.
-hl7() {
-    printf '{"id":"%s",%s"text":"MSH|^~\\\\&|LIS||||20260301||OML^O33|%s|P|2.5.1\\rPID|1||4711\\r"}\n' "$1" "${2:-}" "$1"
-}
-
-astm() {
-    printf '{"id":"%s",%s"text":"H|\\\\^&|%s\\rO|1|S-1||^^^GLU\\rL|1|N\\r"}\n' "$1" "${2:-}" "$1"
-}
-
-# numbered KIND FROM TO [MEMBERS]: so many lines.
-numbered() {
-    local line
-    line=$("$1" @ "${4:-}")
-    seq "$2" "$3" | while read -r n; do
-        printf '%s\n' "${line//@/o-$n}"
-    done
-}
-
-# await N PATTERN [FILE]: waits until N lines of the listener's stdout (or FILE) match; at most 40 s.
-await() {
-    local file=${3:-$DIR/out} i
-    for ((i = 0; i < 400; i++)); do
-        if [ -e "$file" ] && [ "$(grep -c -- "$2" "$file")" -ge "$1" ]; then
-            return
-        fi
-        read -r -t 0.1 <>"$DIR/nothing" || :
-    done
-    echo "$file never had $1 lines with $2:"
-    tail -n 5 "$file"
-    return 1
-}
-
-reports() {
-    grep '^{"type":"delivery"' "$DIR/out"
-}
-
-# The ids of the reports with that status, in their order.
-reported() {
-    reports | grep "\"status\":\"$1\"" | grep -o '"id":"[^"]*"' | cut -d '"' -f 4
-}
-
-# reported_as ID TEXT…: there is one report on it, which holds each of these.
-reported_as() {
-    local id=$1 line text
-    await 1 "^{\"type\":\"delivery\",\"id\":\"$id\""
-    line=$(reports | grep "\"id\":\"$id\"")
-    [ "$(wc -l <<<"$line")" = 1 ]
-    shift
-    for text; do
-        if [[ $line != *"$text"* ]]; then
-            printf 'no %s in: %s\n' "$text" "$line"
-            return 1
-        fi
-    done
-}
-
 # refused_line LINE REASON: it is reported with that reason, and what comes after it is read.
 refused_line() {
     feed "$1"
     await 1 "\"reason\":\"$2"
-}
-
-# The control ids of the messages in FILE, in their order.
-control_ids() {
-    grep '^{"type":"message"' "$1" | grep -o '"control_id":"[^"]*"' | cut -d '"' -f 4
-}
-
-# start_other NAME COMMAND…: in the background, with stdout and stderr in …/NAME and …/NAME.err. OTHER is its pid.
-start_other() {
-    local name=$1
-    shift
-    "$@" </dev/null >"$DIR/$name" 2>"$DIR/$name.err" 3>&- {FEED}>&- &
-    OTHER=$!
-    started+=("$OTHER")
-}
-
-stop_other() {
-    kill "$OTHER"
-    wait "$OTHER"
-}
-
-# ---- HL7 on the wire ----
-
-# hear_order ID: the next block is the message with that id.
-hear_order() {
-    local LC_ALL=C status=0
-    IFS= read -r -d "$FS" -t 20 -u "$WIRE" BLOCK || status=$?
-    if [ $status != 0 ] || [ "${BLOCK:0:1}" != "$VT" ] || [[ $BLOCK != *"|OML^O33|$1|P"* ]]; then
-        printf 'no message %s: %q (status %s)\n' "$1" "$BLOCK" $status
-        return 1
-    fi
-    hear $'\r'
-}
-
-# answer CODE ID [TEXT]
-answer() {
-    say "$(printf '\x0bMSH|^~\\&|||||20260301||ACK|A%s|P|2.5.1\rMSA|%s|%s|%s\r\x1c' "$2" "$1" "$2" "${3:-}")"$'\r'
-}
-
-take_order() {
-    hear_order "$1" && answer AA "$1"
-}
-
-# ---- ASTM on the wire ----
-
-# take_session ID: a session with that message, in three frames, is accepted.
-take_session() {
-    local LC_ALL=C i line
-    hear "$ENQ" && say "$ACK" || return
-    for i in 1 2 3; do
-        IFS= read -r -d $'\n' -t 20 -u "$WIRE" line || return
-        [[ $line == "$STX$i"*"$ETX"??$'\r' ]] || { printf 'no frame %s: %q\n' $i "$line"; return 1; }
-        [ $i != 1 ] || [[ $line == *"|$1"* ]] || { printf 'not %s: %q\n' "$1" "$line"; return 1; }
-        say "$ACK"
-    done
-    hear "$EOT"
 }
 
 # ---- who gets what ----

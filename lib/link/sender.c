@@ -17,7 +17,6 @@ enum item_state { WAITING, FLYING, REPORTED };
 struct sender_item {
     struct sender_item *next;
     enum item_state state;
-    bool sent; /* reported: what it says is to be remembered */
     uint64_t number;
     int64_t came;
     struct sent_key key;
@@ -55,7 +54,17 @@ static void decide(struct sender *s, struct sender_item *item, struct outbox_rep
     if (!fine)
         log_line(LOG_ERROR, "there is no memory for the report on message %llu", (unsigned long long)item->number);
     item->state = REPORTED;
-    item->sent = r->sent;
+}
+
+/* It was sent: that is to be remembered. */
+static void note(struct sender *s, const struct sender_item *item)
+{
+    if (s->sent && sent_add(s->sent, &item->key)) {
+        s->unsaved++;
+    } else if (s->sent) {
+        s->forgetful = true;
+        log_line(LOG_ERROR, "memory is exhausted: message %llu may be sent again", (unsigned long long)item->number);
+    }
 }
 
 static void fill(struct sender *s, int64_t now);
@@ -74,6 +83,8 @@ static void on_report(void *context, const struct outbox_report *report)
     s->failed += !r.sent && !wrong;
     s->wrong += wrong;
     decide(s, item, &r, 0, never);
+    if (r.sent)
+        note(s, item);
     fill(s, clock_ms());
 }
 
@@ -149,7 +160,6 @@ void sender_take(struct sender *s, const struct messages_item *m, int64_t now)
         r.sent = true;
         r.reason = "sent-before";
         decide(s, item, &r, 0, false);
-        item->sent = false; /* that is known */
     } else if (!s->next) {
         s->next = item;
     }
@@ -158,13 +168,14 @@ void sender_take(struct sender *s, const struct messages_item *m, int64_t now)
 
 /* ---- sending ---- */
 
-/* Begins what can be begun. */
+/* Begins what can be begun. What goes after a message that was sent waits until that is remembered: whatever happens,
+ * nothing is sent again that came before it. */
 static void fill(struct sender *s, int64_t now)
 {
     if (s->filling)
         return;
     s->filling = true; /* what fails at once is reported within */
-    while (s->next && s->link && s->flying < s->config->parallel) {
+    while (s->next && s->link && (s->hub->stopping || s->flying + s->unsaved < s->config->parallel)) {
         struct sender_item *item = s->next;
         while (s->next && (s->next == item || s->next->state != WAITING))
             s->next = s->next->next;
@@ -182,12 +193,11 @@ static void fill(struct sender *s, int64_t now)
 static bool remember(struct sender *s, int64_t now)
 {
     char times[64];
-    if (!s->sent)
+    if (!s->unsaved)
         return true;
-    for (struct sender_item *item = s->first; item && item->state == REPORTED; item = item->next)
-        if (item->sent && sent_add(s->sent, &item->key))
-            item->sent = false;
     if (sent_sync(s->sent) == JOURNAL_OK) {
+        s->unsaved = 0;
+        s->again = 0;
         if (log_fault_ends(&s->sent_fault))
             log_line(LOG_ERROR, "--state: it is written again");
         return true;
@@ -213,16 +223,12 @@ static void release(struct sender *s)
 /* Puts out what is decided, as far as those before it are. */
 static void flush(struct sender *s, int64_t now)
 {
-    bool stopping = s->hub->stopping;
-    if (!s->first || s->first->state != REPORTED)
-        return;
     if (!remember(s, now)) {
         s->again = now + AGAIN_MS;
-        if (!stopping)
+        if (!s->hub->stopping)
             return;
         s->forgetful = true; /* nothing is gained by waiting */
     }
-    s->again = 0;
     while (s->first && s->first->state == REPORTED) {
         target_stdout_put(&s->hub->handover->out, s->first->line.data, s->first->line.len);
         release(s);
@@ -246,13 +252,14 @@ static int64_t deadline(struct loop_source *source)
     const struct sender *s = of(source);
     if (is_finished(s))
         return 0;
-    return s->first && s->first->state == REPORTED ? s->again : INT64_MAX;
+    return s->unsaved || (s->first && s->first->state == REPORTED) ? s->again : INT64_MAX;
 }
 
 static void tick(struct loop_source *source, int64_t now)
 {
     struct sender *s = of(source);
     flush(s, now);
+    fill(s, now);
     if (is_finished(s))
         hub_stop(s->hub, LAST_WORDS_MS, now);
 }

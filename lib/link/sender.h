@@ -31,11 +31,12 @@ struct sender {
     struct sender_item **last;  /* where the next one goes */
     struct sender_item *next;   /* the first that waits to be sent */
     size_t held, bytes, flying; /* how many there are, what they hold, and how many are on their way */
+    size_t unsaved;             /* how many were sent and are not remembered yet: until they are they stand for flying */
     uint64_t taken;             /* how many messages there were */
     uint64_t delivered, failed, known, wrong;
     bool filling, over;
     bool cut;       /* the hub stopped while more messages might have come */
-    bool forgetful; /* what was sent could not be remembered, and yet it was reported at the end */
+    bool forgetful; /* what was sent could not be remembered, and yet it was reported */
     int64_t again;  /* when that is tried again; 0: it need not be */
     struct log_fault sent_fault;
 };
