@@ -11,7 +11,7 @@
 
 /* What a message is known by. Its id stays the caller's. */
 struct sent_key {
-    const unsigned char *id; /* NULL: it has none */
+    const unsigned char *id; /* UTF-8; NULL: it has none */
     size_t id_len;
     unsigned char digest[16]; /* of the id, or of the text */
     uint64_t count;           /* how many with that text there are up to this one; 0: it has an id */
