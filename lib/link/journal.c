@@ -20,6 +20,7 @@ enum {
 };
 
 #define WINDOW_BEGIN "{\"type\":\"window\",\"keys\":["
+#define PROVEN_BEGIN "{\"type\":\"proven\",\"keys\":[" /* as long */
 #define WINDOW_END "]}"
 #define LINE_BEGIN "{\"type\":\""
 
@@ -227,12 +228,13 @@ bool journal_append(struct journal *j, const void *lines, size_t n)
     return bytes_append(&j->batch, lines, n);
 }
 
-static bool put_window(struct bytes *out, const unsigned char *keys, size_t n)
+/* Puts a line of keys: `begin`, the keys, and their end. */
+static bool put_keys(struct bytes *out, const char *begin, const unsigned char *keys, size_t n)
 {
     char digits[DIGITS + 1];
     if (n > SIZE_MAX / ENTRY / 2 || !bytes_reserve(out, n * ENTRY + sizeof WINDOW_BEGIN + sizeof WINDOW_END))
         return false;
-    bytes_puts(out, WINDOW_BEGIN);
+    bytes_puts(out, begin);
     for (size_t i = 0; i < n; i++) {
         digest_hex(keys + i * JOURNAL_KEY, digits);
         bytes_puts(out, i ? ",\"" : "\"");
@@ -242,14 +244,20 @@ static bool put_window(struct bytes *out, const unsigned char *keys, size_t n)
     return bytes_puts(out, WINDOW_END "\n");
 }
 
-bool journal_begins_window(const unsigned char *line, size_t n)
+bool journal_begins_keys(const unsigned char *line, size_t n)
 {
-    return n >= sizeof WINDOW_BEGIN - 1 && memcmp(line, WINDOW_BEGIN, sizeof WINDOW_BEGIN - 1) == 0;
+    enum { BEGIN = sizeof WINDOW_BEGIN - 1 };
+    return n >= BEGIN && (memcmp(line, WINDOW_BEGIN, BEGIN) == 0 || memcmp(line, PROVEN_BEGIN, BEGIN) == 0);
 }
 
 bool journal_append_window(struct journal *j, const unsigned char *keys, size_t n)
 {
-    return put_window(&j->batch, keys, n);
+    return put_keys(&j->batch, WINDOW_BEGIN, keys, n);
+}
+
+bool journal_append_proven(struct journal *j, const unsigned char *keys, size_t n)
+{
+    return put_keys(&j->batch, PROVEN_BEGIN, keys, n);
 }
 
 /* ---- opening ---- */
@@ -447,26 +455,38 @@ static bool take_key(struct tail *t, const unsigned char key[JOURNAL_KEY])
 
 static bool take_message(struct tail *t, const struct journal_line *l)
 {
-    if (journal_past_counts(&t->past, l))
+    if (journal_past_counts(&t->past, l->key))
         return take_key(t, l->key);
     t->more--;
     return true;
 }
 
-/* Whether a line that begins so, and ends at `end`, is a window line; *list is where its entries begin, the first of
- * which has [ before it where the others have a comma. */
-static bool is_window(struct walk *w, const unsigned char *head, size_t n, off_t begin, off_t end, off_t *list)
+/* Whether a line that begins so, and ends at `end`, is one of keys, and what it begins with; *list is where its entries
+ * begin, the first of which has [ before it where the others have a comma. */
+static bool is_keys(struct walk *w, const char *what, const unsigned char *head, size_t n, off_t begin, off_t end,
+                    off_t *list)
 {
     enum { BEGIN = sizeof WINDOW_BEGIN - 1, END = sizeof WINDOW_END - 1 };
     unsigned char last[END];
     *list = begin + BEGIN - 1;
     off_t entries = end - END - *list;
-    return n >= BEGIN + END && memcmp(head, WINDOW_BEGIN, BEGIN) == 0 && (entries == 1 || entries % ENTRY == 0) &&
+    return n >= BEGIN + END && memcmp(head, what, BEGIN) == 0 && (entries == 1 || entries % ENTRY == 0) &&
            read_at(w->fd, last, END, end - END) && memcmp(last, WINDOW_END, END) == 0;
 }
 
-/* Takes the keys of a window line whose list is there, from the last on. */
-static bool take_window(struct tail *t, off_t list, off_t end)
+static bool take_window_key(struct tail *t, const unsigned char key[JOURNAL_KEY])
+{
+    return !journal_past_counts(&t->past, key) || take_key(t, key);
+}
+
+static bool take_proven_key(struct tail *t, const unsigned char key[JOURNAL_KEY])
+{
+    return journal_past_prove(&t->past, key);
+}
+
+/* Gives on the keys of a line whose list is there, from the last on. */
+static bool take_keys(struct tail *t, off_t list, off_t end,
+                      bool (*take)(struct tail *t, const unsigned char key[JOURNAL_KEY]))
 {
     enum { SOME = JOURNAL_HEAD / ENTRY };
     unsigned char key[JOURNAL_KEY], *entries = t->walk->head;
@@ -477,7 +497,7 @@ static bool take_window(struct tail *t, off_t list, off_t end)
             return false;
         while (n-- && t->more) {
             const unsigned char *digits = entries + n * ENTRY + 2;
-            if (journal_key_read(&(struct journal_text){digits, digits + DIGITS}, key) && !take_key(t, key))
+            if (journal_key_read(&(struct journal_text){digits, digits + DIGITS}, key) && !take(t, key))
                 return false;
         }
     }
@@ -492,11 +512,13 @@ static bool take_line(struct tail *t, off_t begin, off_t end)
     const unsigned char *head = head_of(t->walk, begin, end, &n);
     if (!head)
         return false;
-    if (is_window(t->walk, head, n, begin, end, &list)) {
-        bool fine = take_window(t, list, end);
+    if (is_keys(t->walk, WINDOW_BEGIN, head, n, begin, end, &list)) {
+        bool fine = take_keys(t, list, end, take_window_key);
         t->more = 0;
         return fine;
     }
+    if (is_keys(t->walk, PROVEN_BEGIN, head, n, begin, end, &list))
+        return take_keys(t, list, end, take_proven_key);
     return !journal_line_read(head, n, &line) || take_message(t, &line);
 }
 

@@ -77,8 +77,12 @@ bool journal_append(struct journal *j, const void *lines, size_t n);
  * {"type":"window","keys":["32 hexadecimal digits",…]} False when memory is exhausted; the batch is as before then. */
 bool journal_append_window(struct journal *j, const unsigned char *keys, size_t n);
 
-/* Whether a line of a journal is that of keys, which is of use to nobody else. */
-bool journal_begins_window(const unsigned char *line, size_t n);
+/* Whether a line is one of keys, a window line or one of journal_append_proven, and so none that holds a message. */
+bool journal_begins_keys(const unsigned char *line, size_t n);
+
+/* Appends a line to the batch that says of the n keys that the acknowledgement of the last message of each has arrived:
+ * {"type":"proven","keys":["32 hexadecimal digits",…]} False when memory is exhausted; the batch is as before then. */
+bool journal_append_proven(struct journal *j, const unsigned char *keys, size_t n);
 
 /* Writes the batch and waits until the disk has it, and the whole loop waits with it. OK: the batch is empty, and its
  * messages are handed over. Else nothing of it counts: what was written of it is cut off again (see above) before this

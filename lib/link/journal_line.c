@@ -1,15 +1,8 @@
 #include "link/journal_line.h"
 
-#include "base/digest.h"
-
-#include <time.h>
-
 enum {
     DIGITS = 2 * JOURNAL_KEY,
-    DIGEST = 16,
-    MINUTE = 60,   /* seconds before the last message, in which each connection counts */
-    LINES = 10000, /* of ASTM messages that are looked at */
-    SEEN = 4096,   /* connections and addresses that are told apart */
+    PROVEN = 4096, /* keys that are kept of messages that are not met yet */
 };
 
 /* ---- a line ---- */
@@ -97,15 +90,6 @@ bool journal_key_read(const struct journal_text *digits, unsigned char key[JOURN
 }
 
 /* Where the value of that member goes; NULL: it is not wanted. */
-static struct journal_text *wanted(struct journal_line *l, const struct journal_text *name)
-{
-    return is(name, "protocol")   ? &l->protocol
-           : is(name, "link")     ? &l->link
-           : is(name, "peer")     ? &l->peer
-           : is(name, "received") ? &l->received
-                                  : NULL;
-}
-
 bool journal_line_read(const unsigned char *line, size_t n, struct journal_line *l)
 {
     struct journal_text t = {line, line + n}, name, value;
@@ -116,7 +100,7 @@ bool journal_line_read(const unsigned char *line, size_t n, struct journal_line 
     do {
         if (!take_string(&t, &name) || !take(&t, ':'))
             return false;
-        struct journal_text *to = wanted(l, &name);
+        struct journal_text *to = is(&name, "protocol") ? &l->protocol : NULL;
         bool type = is(&name, "type");
         if (!type && !is(&name, "key")) {
             if (to ? !take_string(&t, to) : !take_value(&t))
@@ -133,65 +117,33 @@ bool journal_line_read(const unsigned char *line, size_t n, struct journal_line 
 
 /* ---- which lines count ---- */
 
-/* Seconds since 1970 of `2026-11-21T01:30:00…`; 0 where it is none. */
-static int64_t seconds(const struct journal_text *t)
+bool journal_past_prove(struct journal_past *p, const unsigned char key[JOURNAL_KEY])
 {
-    static const char shape[] = "dddd-dd-ddTdd:dd:dd";
-    int part[6] = {0}, n = 0;
-    if (t->end - t->p < (ptrdiff_t)sizeof shape - 1)
-        return 0;
-    for (size_t i = 0; i < sizeof shape - 1; i++) {
-        bool digit = t->p[i] >= '0' && t->p[i] <= '9';
-        if (shape[i] == 'd' ? !digit : t->p[i] != shape[i])
-            return 0;
-        if (digit)
-            part[n] = part[n] * 10 + (t->p[i] - '0');
-        else
-            n++;
-    }
-    struct tm tm = {.tm_year = part[0] - 1900,
-                    .tm_mon = part[1] - 1,
-                    .tm_mday = part[2],
-                    .tm_hour = part[3],
-                    .tm_min = part[4],
-                    .tm_sec = part[5]};
-    return timegm(&tm);
+    if (p->proven.len >= (size_t)PROVEN * JOURNAL_KEY)
+        bytes_drop(&p->proven, JOURNAL_KEY);
+    return bytes_append(&p->proven, key, JOURNAL_KEY);
 }
 
-/* Whether such a peer of that link was not met before. */
-static bool is_new(struct journal_past *p, const struct journal_text *link, const unsigned char *peer, size_t n)
+/* Takes the key out, the one that was met last. */
+static bool take_out(struct bytes *proven, const unsigned char key[JOURNAL_KEY])
 {
-    unsigned char digest[DIGEST];
-    struct digest d;
-    digest_init(&d);
-    digest_add(&d, link->p, (size_t)(link->end - link->p));
-    digest_add(&d, "", 1);
-    digest_add(&d, peer, n);
-    digest_end(&d, digest);
-    for (size_t at = 0; at < p->seen.len; at += DIGEST)
-        if (memcmp(p->seen.data + at, digest, DIGEST) == 0)
-            return false;
-    return p->seen.len < (size_t)SEEN * DIGEST && bytes_append(&p->seen, digest, DIGEST);
-}
-
-bool journal_past_counts(struct journal_past *p, const struct journal_line *l)
-{
-    int64_t at = seconds(&l->received);
-    if (!p->last)
-        p->last = at;
-    if (!is(&l->protocol, "astm"))
+    for (size_t at = proven->len; at; at -= JOURNAL_KEY) {
+        unsigned char *one = proven->data + at - JOURNAL_KEY;
+        if (memcmp(one, key, JOURNAL_KEY) != 0)
+            continue;
+        memmove(one, one + JOURNAL_KEY, proven->len - at);
+        proven->len -= JOURNAL_KEY;
         return true;
-    if (p->lines++ >= LINES)
-        return false;
-    size_t n = (size_t)(l->peer.end - l->peer.p);
-    const unsigned char *port = n ? memrchr(l->peer.p, ':', n) : NULL;
-    bool connection = at >= p->last - MINUTE && is_new(p, &l->link, l->peer.p, n);
-    bool address =
-        port ? is_new(p, &l->link, l->peer.p, (size_t)(port - l->peer.p)) : is_new(p, &l->link, l->peer.p, n);
-    return connection || address;
+    }
+    return false;
+}
+
+bool journal_past_counts(struct journal_past *p, const unsigned char key[JOURNAL_KEY])
+{
+    return !take_out(&p->proven, key);
 }
 
 void journal_past_free(struct journal_past *p)
 {
-    bytes_free(&p->seen);
+    bytes_free(&p->proven);
 }

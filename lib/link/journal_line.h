@@ -15,7 +15,7 @@ struct journal_text {
 
 struct journal_line {
     unsigned char key[JOURNAL_KEY];
-    struct journal_text protocol, link, peer, received;
+    struct journal_text protocol;
 };
 
 /* Reads 32 hexadecimal digits in lower case. */
@@ -31,22 +31,19 @@ bool journal_line_read(const unsigned char *line, size_t n, struct journal_line 
 /* The lines that a run has left that was killed, seen from the last one back. Zero-initialised is valid.
  *
  * An HL7 message is known for as long as it is remembered. An ASTM message need be known only until it is proven that
- * the acknowledgement has arrived; what is sent again later is sent on purpose, or is another message that happens to
- * say the same, and has to be handed over. The journal does not say what was proven. A sender goes on only after an
- * acknowledgement, so what can be unproven is the last message of a connection: for a few seconds, or for good when
- * nothing came behind it. Hence of ASTM messages these count, and no others:
- *   - the last of each connection (link, address and port), where it came in the minute before the last message of all,
- *   - the last of each link and address, however old.
- * Where that is one too many, a message that is sent on purpose is left out that is in the journal already, and once
- * only: then its acknowledgement is proven. Where it is one too few, a message is there twice. */
+ * the acknowledgement has arrived; what is sent again later is sent on purpose, and has to be handed over. So the
+ * journal is told which were proven, with the next batch: what a killed run could not tell any more counts as a repeat
+ * when it comes again, once. */
 struct journal_past {
-    struct bytes seen; /* digests of connections and addresses */
-    unsigned lines;    /* of ASTM messages */
-    int64_t last;      /* the time of the last message, in seconds; 0: there was none yet */
+    struct bytes proven; /* keys whose messages have not been met yet */
 };
 
-/* Whether the next line counts; one that does not because memory is exhausted is one too few. */
-bool journal_past_counts(struct journal_past *p, const struct journal_line *l);
+/* A line says that the acknowledgement of the last message before it with that key has arrived. Of very many only the
+ * last are kept: the others count. False when memory is exhausted. */
+bool journal_past_prove(struct journal_past *p, const unsigned char key[JOURNAL_KEY]);
+
+/* Whether the next message, or key of a window, counts. */
+bool journal_past_counts(struct journal_past *p, const unsigned char key[JOURNAL_KEY]);
 
 void journal_past_free(struct journal_past *p);
 

@@ -166,6 +166,8 @@ void ledger_acknowledged(struct ledger *l, uint64_t connection, uint64_t first, 
         older = e->older;
         if (!e->accepted || e->connection != connection || e->ticket < first || e->ticket > last)
             continue;
+        if (proven && l->proven && !e->query)
+            bytes_append(l->proven, e->key, sizeof e->key); /* without memory for it, it is a repeat once too often */
         if (proven || e->query || !l->window)
             ledger_forget(l, i);
         if (!more--)

@@ -32,6 +32,7 @@ struct ledger {
     uint32_t oldest, newest; /* of these */
     size_t replies;          /* bytes */
     uint32_t free;           /* the first free entry */
+    struct bytes *proven;    /* the owner's: keys of those that were forgotten for being proven are appended; or NULL */
 };
 
 /* window: how many messages are remembered. Nothing is allocated before the first. */

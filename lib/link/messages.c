@@ -91,7 +91,7 @@ static void take_line(struct messages *m, struct line *line)
         put(m, line->number, "bad-line it is too long");
     else if (line->state == LINE_NO_MEMORY)
         put(m, line->number, no_memory);
-    else if (blank < line->n && !journal_begins_window(line->text, line->n))
+    else if (blank < line->n && !journal_begins_keys(line->text, line->n))
         take_object(m, line);
 }
 

@@ -99,6 +99,8 @@ static void commit(struct target_journal *t, int64_t now)
 {
     if (t->astray)
         target_journal_reopen(t);
+    size_t proven = t->proven.len / JOURNAL_KEY;
+    bool told = proven && journal_append_proven(&t->journal, t->proven.data, proven);
     int64_t before = clock_us();
     enum journal_result result = journal_commit(&t->journal);
     if (result == JOURNAL_GONE && reopen(t) == JOURNAL_OK) {
@@ -110,6 +112,8 @@ static void commit(struct target_journal *t, int64_t now)
         return;
     }
     t->written = true;
+    if (told)
+        t->proven.len = 0;
     if (t->failing)
         log_line(LOG_ERROR, "JOURNAL: %s can be written again", t->journal.path);
     t->failing = false;
@@ -234,6 +238,7 @@ static void close_it(struct target *target)
     journal_close(&t->journal);
     stream_free(&t->stream);
     bytes_free(&t->window);
+    bytes_free(&t->proven);
 }
 
 static const struct target_kind kind = {
@@ -276,6 +281,7 @@ enum journal_result target_journal_open(struct target_journal *t, const char *pa
         bytes_free(&t->window);
         result = JOURNAL_FAILED;
     } else {
+        ledger->proven = &t->proven;
         tell_mended(&t->journal);
     }
     return result;

@@ -19,6 +19,7 @@ struct target_journal {
     int64_t patience_us;         /* how long at most a batch waits for more */
     uint32_t waiting, expected;  /* how many are in the queue, and are worth to wait for */
     struct bytes window;         /* what the file says is remembered, as of the start or the last window line */
+    struct bytes proven;         /* keys of which the next batch says that they are */
     bool written;                /* a batch was, since then */
     bool failing;                /* it was told that the last batch failed */
     bool astray;                 /* the path leads to another file, which cannot be used yet */

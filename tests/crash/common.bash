@@ -95,7 +95,7 @@ digests() {
 # Takes what is in the file for good, and removes it.
 take() {
     digests "$1" >>"$dir/written"
-    ! grep -avE '^\{"type":"(message|window)",.*\}$' "$1" >"$dir/torn"
+    ! grep -avE '^\{"type":"(message|window|proven)",.*\}$' "$1" >"$dir/torn"
     result $? "torn: $(head -c 200 "$dir/torn")"
     rm "$1"
 }

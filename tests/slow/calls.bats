@@ -138,7 +138,7 @@ check_stores() {
         ;;
     *) check_lines journal* ;;
     esac
-    [ ! -e journal ] || ! grep -avhE '^\{"type":"(message|window)",.*\}$' journal* >>problems || echo "is torn" >>problems
+    [ ! -e journal ] || ! grep -avhE '^\{"type":"(message|window|proven)",.*\}$' journal* >>problems || echo "is torn" >>problems
 }
 
 # in_folder NAME MODE FAULTS: a session in a folder of its own.

@@ -1016,15 +1016,21 @@ static uint64_t tail_is(const struct bytes *text, size_t most, unsigned first, s
     return damaged;
 }
 
-static void add_window(struct bytes *out, unsigned first, unsigned n)
+/* A line of the keys of so many numbers. */
+static void add_keys(struct bytes *out, const char *begin, unsigned first, unsigned n)
 {
     struct bytes keys = {0};
     for (unsigned i = 0; i < n; i++)
         if (!bytes_append(&keys, key_of(first + i), JOURNAL_KEY))
             abort();
-    if (!put_window(out, keys.data, n))
+    if (!put_keys(out, begin, keys.data, n))
         abort();
     bytes_free(&keys);
+}
+
+static void add_window(struct bytes *out, unsigned first, unsigned n)
+{
+    add_keys(out, WINDOW_BEGIN, first, n);
 }
 
 static void test_tail(void)
@@ -1154,6 +1160,35 @@ static void test_tail_window(void)
     bytes_free(&text);
 }
 
+static void test_tail_proven(void)
+{
+    struct bytes text = {0};
+    no_file();
+    for (unsigned i = 0; i < 100; i++)
+        add_message(&text, i, 0);
+    add_keys(&text, PROVEN_BEGIN, 90, 10);
+    tail_is(&text, 1000, 0, 90, "what is proven does not count");
+    tail_is(&text, 20, 80, 10, "but is one of those that are looked at");
+    add_message(&text, 100, 0);
+    add_message(&text, 101, 0);
+    add_keys(&text, PROVEN_BEGIN, 0, 90);
+    tail_is(&text, 1000, 100, 2, "several lines of what is proven");
+    add_keys(&text, PROVEN_BEGIN, 101, 1);
+    add_message(&text, 101, 0);
+    tail_is(&text, 1000, 100, 2, "one that came again after it was proven counts, and once");
+    text.len = 0;
+    add_window(&text, 0, 10);
+    add_message(&text, 10, 0);
+    add_keys(&text, PROVEN_BEGIN, 0, 8);
+    tail_is(&text, 1000, 8, 3, "nor does that of a window line which was proven since");
+    text.len = 0;
+    for (unsigned i = 0; i < 5000; i++)
+        add_message(&text, i, 0);
+    add_keys(&text, PROVEN_BEGIN, 0, 5000);
+    tail_is(&text, 100000, 4096, 904, "of a line of very many some are kept");
+    bytes_free(&text);
+}
+
 static void test_tail_own(void)
 {
     struct journal j;
@@ -1216,6 +1251,7 @@ int main(void)
     test_tail_bounded();
     test_tail_damaged();
     test_tail_window();
+    test_tail_proven();
     test_tail_own();
     no_file();
     rmdir(folder);
