@@ -11,5 +11,5 @@ setup() {
 }
 
 @test "10 000 results and 10 000 orders at once, over a network that is late and cuts: each exactly once, in order" {
-    contend 10000 100 100000
+    contend 10000 200 300000
 }
