@@ -1,4 +1,6 @@
 # FORWARDING of instlink(7), as its reader copies it: whatever is killed, every message arrives.
+# shellcheck disable=SC2034 # the helper exports it
+BATS_TEST_TIMEOUT=180
 load helper
 
 setup() {
@@ -74,7 +76,6 @@ wanted() {
 }
 
 @test "a relay of HL7: the sender, the listener and the other host are killed under load, and each message is there once" {
-    BATS_TEST_TIMEOUT=120
     local n=0 victim
     recipe near Relay 1
     COMMAND[far]='exec hl7-listen -q -j far.journal unix:far'
@@ -95,7 +96,6 @@ wanted() {
 }
 
 @test "a relay of ASTM: the same, and nothing is lost" {
-    BATS_TEST_TIMEOUT=120
     local n=0 victim
     recipe near Relay 2
     COMMAND[far]='exec astm-listen -q -j far.journal unix:far'
@@ -117,7 +117,6 @@ wanted() {
 }
 
 @test "store and forward: all three are killed under load, and again while nobody sends: in order, each once" {
-    BATS_TEST_TIMEOUT=120
     local n=0 victim
     recipe near 'Store and forward' 1
     recipe sender 'Store and forward' 2

@@ -1,7 +1,7 @@
 #include "script.h"
 
 /* The configurations that the scripts name. */
-enum setup { HOST, INSTRUMENT, SMALL, ANY, AUTO, NOTERM, INTERRUPT, QUICK, IMPATIENT, SETUPS };
+enum setup { HOST, INSTRUMENT, SMALL, ANY, AUTO, NOTERM, INTERRUPT, QUICK, IMPATIENT, DEAF, DEAF_INSTRUMENT, SETUPS };
 
 struct test {
     enum setup setup;
@@ -13,7 +13,7 @@ static struct astm_link_config configs[SETUPS];
 static void configure(void)
 {
     for (int i = 0; i < SETUPS; i++)
-        configs[i] = astm_link_defaults(i == INSTRUMENT ? ASTM_INSTRUMENT : ASTM_HOST);
+        configs[i] = astm_link_defaults(i == INSTRUMENT || i == DEAF_INSTRUMENT ? ASTM_INSTRUMENT : ASTM_HOST);
     configs[SMALL].max_message = 40;
     configs[ANY].any_frame_number = true;
     configs[AUTO].checksum = ASTM_CHECKSUM_AUTO;
@@ -21,6 +21,7 @@ static void configure(void)
     configs[INTERRUPT].interrupt = true;
     configs[QUICK].message_ms = 5000;
     configs[IMPATIENT].reply_ms = 1000;
+    configs[DEAF].deaf = configs[DEAF_INSTRUMENT].deaf = true;
 }
 
 static void run(const struct test *tests, size_t n)
@@ -496,6 +497,30 @@ static const struct test rulings_12_14[] = {
     {HOST, "also while a verdict is awaited", ASKED "send:H|\\^&/L|1/ eof done:connection-lost idle"},
 };
 
+/* Nothing is received here. */
+static const struct test deaf[] = {
+    {DEAF, "ENQ is answered with NAK, and leaves nothing behind",
+     "> ENQ < NAK told:busy idle held:0 in:never > ENQ < NAK > ENQ < NAK idle held:0"},
+    {DEAF, "what is sent all the same is noise: frames, records, and their ends",
+     "> ENQ < NAK > 1[H|\\^&/] 2[L|1/] > EOT idle > 'H|\\^&/L|1/' idle > STX 'x' @30000 idle eof idle held:0"},
+    {DEAF, "whoever was refused leaves the line, which is ours at once", "> ENQ < NAK send:H|\\^&/L|1/ @0 < ENQ"},
+    {DEAF, "a frame out of nowhere opens nothing, and does not keep us from sending",
+     "> 1[H|\\^&/] idle send:H|\\^&/L|1/ @0 < ENQ > ACK < 1[H|\\^&/] > ACK < 2[L|1/] > ACK < EOT done:sent idle"},
+    {DEAF, "contention: the host does not answer the ENQ it collided with; the next one is refused, and then it bids",
+     BID "> ENQ told:contention @1500 > ENQ < NAK @0 < ENQ > ACK < 1[H|\\^&/]"},
+    {DEAF, "again and again",
+     BID "> ENQ @1000 > ENQ < NAK @0 < ENQ > ENQ @1000 > ENQ < NAK @0 < ENQ > ACK < 1[H|\\^&/]"},
+    {DEAF, "where no ENQ follows, it bids after 20 s", BID "> ENQ in:20000 @19999 @1 < ENQ"},
+    {DEAF_INSTRUMENT, "the instrument bids after 1 to 2 s, or when it has refused the next one",
+     BID "> ENQ @999 @1001 < ENQ > ENQ > ENQ < NAK @0 < ENQ"},
+    {DEAF, "ENQ in the transfer phase: we yield, refuse the next one, and send it again",
+     SENT1 "> ENQ done:yielded send:H|\\^&/L|1/ @1000 > ENQ < NAK @0 < ENQ"},
+    {DEAF, "a receiver that interrupts is refused too, and then it is our turn",
+     SENT1 "> EOT < EOT done:interrupted send:H|\\^&/L|1/ @1000 > ENQ < NAK @0 < ENQ"},
+    {DEAF, "NAK to our ENQ, and an ENQ in the busy time: refused, and we need not wait any longer",
+     BID "> NAK @3000 > ENQ < NAK @0 < ENQ > ACK < 1[H|\\^&/]"},
+};
+
 static const struct test ruling_28[] = {
     {HOST, "the next frame proves that our ACK has arrived",
      ASKED "=accept < ACK acked:1-1 > 3[H|\\^&/] < ACK proven:1-1"},
@@ -771,6 +796,7 @@ int main(void)
     RUN(ruling_8);
     RUN(ruling_13);
     RUN(rulings_12_14);
+    RUN(deaf);
     RUN(ruling_28);
     RUN(faults);
     RUN(dialogs);
