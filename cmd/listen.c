@@ -594,6 +594,8 @@ static void listen_and_print(struct listener *l)
         l->status = run_hub(&hub, l->ready_fd);
     }
     hub_close(&hub);
+    if (!l->status && l->input.failed)
+        l->status = STATUS_IO;
     outbox_close(&l->outbox);
     input_close(&l->input);
     handover_close(&handover);

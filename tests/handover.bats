@@ -191,6 +191,15 @@ deliver_twice() {
     stop_listener
     [ "$status" = 0 ]
     cmp "$DIR/rejects" <(message one)
+    [ "$(grep -c "a message that was rejected is acknowledged, and went to $DIR/rejects" "$DIR/err")" = 1 ]
+    none grep 'handed over' "$DIR/err"
+    start_listener astm-listen --log json --rejects "$DIR/rejects" -s 'while read -r l; do echo reject; done' -n lab 127.0.0.1:0
+    dial
+    deliver two
+    stop_listener
+    cmp "$DIR/rejects" <(message one && message two)
+    grep '"event":"rejected"' "$DIR/err" | grep '"link":"lab"' | grep -q '"peer":"127.0.0.1:'
+    none grep '"event":"message"' "$DIR/err"
     start_listener hl7-listen -x 'exit 65' 127.0.0.1:0
     dial
     post one AR
