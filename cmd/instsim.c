@@ -542,7 +542,7 @@ int main(int argc, char **argv)
         return program_usage(&s.program, "no endpoint; try 'instsim %s 127.0.0.1:4000 --profile chemistry'",
                              argv[optind]);
     const char *endpoint = argv[optind + 1];
-    if (standard_open(&s.status) && prepare(&s, argv + optind + 2, argc - optind - 2))
+    if (standard_open(true, &s.status) && prepare(&s, argv + optind + 2, argc - optind - 2))
         s.status = strcmp(endpoint, "-") == 0 ? print_messages(&s) : run(&s, endpoint);
     sim_script_free(&s.script);
     bytes_free(&s.text);

@@ -6,6 +6,7 @@
 #include "link/rejects.h"
 #include "link/target_exec.h"
 #include "link/target_sink.h"
+#include "outputs.h"
 #include "status.h"
 
 #include <errno.h>
@@ -304,7 +305,7 @@ int run_hub(struct hub *hub, int ready_fd)
     }
 }
 
-bool standard_open(int *status)
+bool standard_open(bool prints, int *status)
 {
     bool out = fcntl(STDOUT_FILENO, F_GETFD) >= 0;
     int fd;
@@ -313,7 +314,7 @@ bool standard_open(int *status)
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         close(fd);
-    if (out)
+    if (out || !prints)
         return true;
     log_line(LOG_ERROR, "stdout is closed");
     *status = STATUS_IO;
@@ -366,6 +367,31 @@ static void take_inherited(struct inherited *i)
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
     unsetenv("LISTEN_FDNAMES");
+}
+
+/* Whether anything goes to stdout: messages, or what becomes of those for instruments. */
+static bool prints(const struct listener *l)
+{
+    return l->keep_stdout || l->reads || !(l->journal || l->exec || l->sink);
+}
+
+/* No file is two things at once. The metrics are written beside their file first. */
+static bool files_fit(struct listener *l)
+{
+    enum { BESIDE = 4096 };
+    static char beside[BESIDE];
+    const char *metrics = l->hub.metrics, *other;
+    const struct output *one,
+        files[] = {
+            {"--links", l->links.file},
+            {"--journal", l->journal},
+            {"--rejects", l->rejects},
+            {"--metrics", metrics},
+            {"--metrics", metrics && (size_t)snprintf(beside, BESIDE, "%s.new", metrics) < BESIDE ? beside : NULL},
+        };
+    if (!outputs_distinct(files, sizeof files / sizeof *files, &one, &other))
+        l->status = program_usage(&l->program, "%s: %s is %s as well", one->what, one->file, other);
+    return !l->status;
 }
 
 /* The rejects file has to be there when it is needed. */
@@ -568,6 +594,8 @@ static void listen_and_print(struct listener *l)
         l->status = run_hub(&hub, l->ready_fd);
     }
     hub_close(&hub);
+    if (!l->status && l->input.failed)
+        l->status = STATUS_IO;
     outbox_close(&l->outbox);
     input_close(&l->input);
     handover_close(&handover);
@@ -585,7 +613,7 @@ int listener_run(struct listener *l, char **endpoints, int n)
         endpoints = inherited.endpoints;
         names = inherited.names;
     }
-    if (usage_fits(l, n, &inherited) && standard_open(&l->status) && rejects_open(l)) {
+    if (usage_fits(l, n, &inherited) && files_fit(l) && standard_open(prints(l), &l->status) && rejects_open(l)) {
         if (!add_links(l, endpoints, names, n))
             complain(l);
         else if (stdin_fits(l))

@@ -86,8 +86,8 @@ int listener_run(struct listener *l, char **endpoints, int n);
 int run_hub(struct hub *hub, int ready_fd);
 
 /* Opens what is closed of stdin, stdout and stderr on /dev/null, so that no socket comes to lie there. False: stdout
- * was closed; it has complained, and *status says how to exit. */
-bool standard_open(int *status);
+ * was closed, and the program prints there; it has complained, and *status says how to exit. */
+bool standard_open(bool prints, int *status);
 
 /* Values of options that listeners and instsim share; each complains by itself. False: *status is 64. */
 bool option_ready_fd(const struct program *program, const char *text, int *fd, int *status);

@@ -326,7 +326,7 @@ int send_main(const char *name, const char *help, const struct protocol *protoco
         return program_usage(&s.program, "no endpoint; try '%s 127.0.0.1:4000 FILE'", name);
     s.files = argc - optind > 1 ? argv + optind + 1 : only_stdin;
     s.files_n = argc - optind > 1 ? argc - optind - 1 : 1;
-    if (standard_open(&s.status) && open_state(&s)) {
+    if (standard_open(true, &s.status) && open_state(&s)) {
         run(&s, argv[optind]);
         if (s.state)
             sent_close(&s.sent);

@@ -191,6 +191,15 @@ deliver_twice() {
     stop_listener
     [ "$status" = 0 ]
     cmp "$DIR/rejects" <(message one)
+    [ "$(grep -c "a message that was rejected is acknowledged, and went to $DIR/rejects" "$DIR/err")" = 1 ]
+    none grep 'handed over' "$DIR/err"
+    start_listener astm-listen --log json --rejects "$DIR/rejects" -s 'while read -r l; do echo reject; done' -n lab 127.0.0.1:0
+    dial
+    deliver two
+    stop_listener
+    cmp "$DIR/rejects" <(message one && message two)
+    grep '"event":"rejected"' "$DIR/err" | grep '"link":"lab"' | grep -q '"peer":"127.0.0.1:'
+    none grep '"event":"message"' "$DIR/err"
     start_listener hl7-listen -x 'exit 65' 127.0.0.1:0
     dial
     post one AR
@@ -614,6 +623,39 @@ END
     [ "$status" = 0 ]
     answered AE one
     gone "$(cat "$DIR/pid")"
+}
+
+@test "SIGTERM: a consumer that has not answered is ended when the 10 s are over, and not later" {
+    local begin
+    start_listener hl7-listen -s 'trap "" TERM; echo $$ >"$DIR/pid"; read -r l; echo >"$DIR/fed"; while :; do sleep 0.1; done' \
+        127.0.0.1:0
+    dial
+    say_hl7 one
+    await test -s "$DIR/fed"
+    begin=$SECONDS
+    stop_listener
+    [ "$status" = 0 ]
+    [ $((SECONDS - begin)) -lt 14 ] # not 8 s for what is in flight and then 5 and 1 more
+    answered AE one
+    gone "$(cat "$DIR/pid")"
+}
+
+@test "-x and -s: what is left in the background when CMD has ended is ended too" {
+    start_listener hl7-listen -x 'sleep 1000 >/dev/null & echo $! >"$DIR/pid"; exit 0' 127.0.0.1:0
+    dial
+    post one
+    await gone "$(cat "$DIR/pid")"
+    post two
+    await gone "$(cat "$DIR/pid")"
+    stop_listener
+    rm "$DIR/pid"
+    start_listener hl7-listen -s 'sleep 1000 >/dev/null & echo $! >"$DIR/pid"; while read -r l; do echo ok; done' 127.0.0.1:0
+    dial
+    post one
+    kill -0 "$(cat "$DIR/pid")"
+    stop_listener
+    [ "$status" = 0 ]
+    await gone "$(cat "$DIR/pid")"
 }
 
 @test "kill -9 of the listener closes the consumer's stdin" {

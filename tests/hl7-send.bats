@@ -454,13 +454,17 @@ END
     [ "$(control_ids "$DIR/received" | wc -l)" -le $((300 + run)) ]
 }
 
-@test "--state: another process has it: 75; no regular file: 73; no permission: 77" {
+@test "--state: another process has it: 75; no regular file, or another: 73; no permission: 77" {
     start_sender hl7-send --state "$DIR/state" listen:127.0.0.1:0
     run -75 --separate-stderr hl7-send --state "$DIR/state" unix:x <<<"$(ask a)"
     [[ $stderr = *"$DIR/state"* ]]
     run -73 --separate-stderr hl7-send --state "$DIR/nothing" unix:x <<<"$(ask a)"
     run -73 --separate-stderr hl7-send --state "$DIR/no/where" unix:x <<<"$(ask a)"
     [[ $stderr = *"$DIR/no/where"* ]]
+    echo 'MSH|^~\&|' >"$DIR/orders.hl7"
+    run -73 --separate-stderr hl7-send --state "$DIR/orders.hl7" unix:x <<<"$(ask a)"
+    [[ $stderr = *"$DIR/orders.hl7: it is no journal: it begins with something else"* ]]
+    [ "$(cat "$DIR/orders.hl7")" = 'MSH|^~\&|' ]
     end_feed
     ends_with 0
 }

@@ -469,6 +469,21 @@ END
     ((!(8#$(awk '/^flags:/ { print $2 }' "/proc/$LISTENER/fdinfo/0") & 8#4000)))
 }
 
+@test "a stdin that cannot be read is told; what comes from instruments goes on, and 74 is the end" {
+    local program
+    for program in astm-listen hl7-listen inst-listen; do
+        rm -f "$DIR/err"
+        INPUT=$DIR start_listener $program -i 127.0.0.1:0
+        await 1 'cannot read stdin' "$DIR/err"
+        if [ $program != astm-listen ]; then
+            instsim hl7 -q --profile chemistry "127.0.0.1:$PORT"
+            await 1 '^{"type":"message"'
+        fi
+        stop_listener
+        [ "$status" = 74 ]
+    done
+}
+
 @test "a link that is stdin at once ends with 64" {
     start_listener instsim hl7 --profile chemistry listen:127.0.0.1:0
     dial

@@ -182,6 +182,104 @@ no_file() {
     each no_file
 }
 
+no_journal() {
+    local text
+    for text in '# HELP instlink_connections' 'H|\^&' '[]'; do
+        echo "$text" >"$J"
+        run -73 --separate-stderr timeout 20 "$PROGRAM" -j "$J" 127.0.0.1:0
+        [[ $stderr = *"--journal: $J: it is no journal: it begins with something else" ]]
+        [ "$(cat "$J")" = "$text" ]
+    done
+    : >"$J"
+    listen
+    call a
+    stop_listener
+    holds a
+    echo 'H|\^&' >>"$J"
+    listen
+    call b
+    stop_listener
+    [ "$(ids | paste -s)" = "a	b" ]
+}
+
+@test "a file that begins with something else is no journal, ends with 73 and stays; an empty one, and lines behind ours, are fine" {
+    each no_journal
+}
+
+# same WHAT ARGS…: refused with 64; WHAT names the second meaning of the file.
+same() {
+    local what=$1
+    shift
+    run -64 --separate-stderr timeout 20 "$PROGRAM" "$@" 127.0.0.1:0
+    [[ $stderr = *" is $what as well"* ]] || {
+        echo "$*: $stderr"
+        return 1
+    }
+}
+
+two_things() {
+    mkdir "$DIR/d"
+    ln -s d "$DIR/other"
+    same --journal -j "$J" --metrics "$J"
+    same --journal -j "$DIR/d/j" --metrics "$DIR/other/j"
+    same --journal -j "$J.new" --metrics "$J"
+    (cd "$DIR" && same --journal -j ./new --metrics new)
+    [ ! -e "$J" ]
+    listen
+    call a
+    stop_listener
+    cp "$J" "$DIR/copy"
+    ln "$J" "$DIR/d/hard"
+    ln -s "$J" "$DIR/d/soft"
+    same --journal -j "$J" --metrics "$DIR/d/hard"
+    same --journal -j "$DIR/d/soft" --metrics "$J"
+    run -64 --separate-stderr timeout 20 bash -c '"$@" >>"$0"' "$J" "$PROGRAM" --stdout -j "$J" 127.0.0.1:0
+    [[ $stderr = *" is stdout as well"* ]]
+    run -64 timeout 20 bash -c '"$@" 2>>"$0"' "$DIR/mixed" "$PROGRAM" -j "$DIR/mixed" 127.0.0.1:0
+    grep -q " is stderr as well" "$DIR/mixed"
+    if [ "$PROGRAM" != hl7-listen ]; then
+        same --journal -j "$J" --rejects "$J"
+        same --rejects --metrics "$DIR/d/m" --rejects "$DIR/other/m"
+    fi
+    if [ "$PROGRAM" = inst-listen ]; then
+        echo 'lab auto 127.0.0.1:0' >"$DIR/links"
+        same --links -f "$DIR/links" --metrics "$DIR/links"
+    fi
+    cmp "$J" "$DIR/copy"
+    listen --metrics "$DIR/metrics"
+    call b
+    stop_listener
+    [ "$status" = 0 ]
+}
+
+@test "a file that is two things at once ends with 64, and none is harmed" {
+    each two_things
+}
+
+closed_stdout() {
+    local how
+    for how in "-j $J" "-x true" "-s cat"; do
+        # shellcheck disable=SC2086 # words
+        start_listener bash -c 'exec "$@" >&-' - "$PROGRAM" $how 127.0.0.1:0
+        [ "$(readlink "/proc/$LISTENER/fd/1" || echo /dev/null)" = /dev/null ]
+        stop_listener
+        [ "$status" = 0 ]
+        # shellcheck disable=SC2086
+        run -74 --separate-stderr timeout 20 bash -c 'exec "$@" >&-' - "$PROGRAM" --stdout $how 127.0.0.1:0
+        # shellcheck disable=SC2086
+        run -74 --separate-stderr timeout 20 bash -c 'exec "$@" >&-' - "$PROGRAM" -i $how 127.0.0.1:0
+        [[ $stderr = *"stdout is closed"* ]]
+    done
+    start_listener bash -c 'exec "$@" >&-' - "$PROGRAM" -j "$J" 127.0.0.1:0
+    call a
+    stop_listener
+    holds a
+}
+
+@test "a closed stdout is no error where nothing goes there" {
+    each closed_stdout
+}
+
 not_permitted() {
     cp "$BUILD/bin/$PROGRAM" "$OPEN"
     run -77 ordinary timeout 20 "$OPEN/$PROGRAM" -j "$OPEN/closed/journal" 127.0.0.1:0
@@ -240,12 +338,12 @@ torn() {
 }
 
 not_ours() {
-    printf 'a note without an end' >"$J"
+    printf '{"type":"window","keys":[]}\na note without an end' >"$J"
     listen
     grep -q 'its last line had no end: it was given one' "$DIR/err"
     call a
     stop_listener
-    [ "$(head -n 1 "$J")" = 'a note without an end' ]
+    [ "$(sed -n 2p "$J")" = 'a note without an end' ]
     [ "$(ids)" = a ]
 }
 

@@ -17,6 +17,7 @@ struct reply {
     const char *reason;        /* of a refusal, for people; NULL: none is known */
     const unsigned char *text; /* accepted: a message, or several, to be sent back; NULL: none */
     size_t len;
+    bool rejected; /* accepted, for what the consumer will never take is kept elsewhere; that has been told */
     bool repeated; /* it was given to the same connection before: what is no answer to the message is there already */
 };
 

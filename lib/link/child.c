@@ -10,8 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KILL_MS = 1000 };
-
 static struct rlimit limit;
 static bool limit_known;
 
@@ -134,7 +132,7 @@ void child_end(struct child *c, int64_t now)
     if (!c->pid || c->kill_at)
         return;
     kill(-c->pid, SIGTERM);
-    c->kill_at = now + KILL_MS;
+    c->kill_at = now + CHILD_KILL_MS;
 }
 
 static void release(struct child *c)
@@ -153,6 +151,11 @@ bool child_over(struct child *c, int64_t now, int *status)
     if (c->kill_at && !made) {
         kill(-c->pid, SIGKILL);
         c->kill_at = INT64_MAX;
+    }
+    if (!c->kill_at) {
+        if (!child_ended(c, status))
+            return false;
+        kill(-c->pid, SIGTERM); /* what it has left; as long as it is a zombie, its group is no other's */
     }
     *status = 0;
     pid_t pid = waitpid(c->pid, status, WNOHANG);

@@ -12,6 +12,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+enum { CHILD_KILL_MS = 1000 }; /* from SIGTERM to SIGKILL */
+
 struct child {
     pid_t pid;       /* and its group; 0: there is none */
     int in, out;     /* our ends of the pipes to its stdin and from its stdout, non-blocking; -1: closed */
@@ -36,11 +38,12 @@ void child_close(int *pipe);
  * zombie, and its group its own, until child_over. */
 bool child_ended(const struct child *c, int *status);
 
-/* Tells the group to end (SIGTERM); a second later child_over makes it (SIGKILL). */
+/* Tells the group to end (SIGTERM); CHILD_KILL_MS later child_over makes it (SIGKILL). */
 void child_end(struct child *c, int64_t now);
 
 /* Whether the command has ended, and, where it was told to, its group was made to: then its pipes are closed, and
- * nothing is left. *status as above. */
+ * nothing is left. Where it ended by itself, whatever else is in its group is told to (SIGTERM), and not waited for:
+ * who wants to go on leaves the group (setsid). *status as above. */
 bool child_over(struct child *c, int64_t now, int *status);
 
 /* When child_over is due, ms; INT64_MAX: when there is something new. */

@@ -548,7 +548,8 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
 void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict,
                         const struct reply *reply, int64_t now)
 {
-    tell_verdict(c, verdict);
+    if (!reply || !reply->rejected)
+        tell_verdict(c, verdict);
     if (party->owed)
         protocol_of(c)->settle(&c->machine, now);
     else

@@ -218,7 +218,8 @@ static enum verdict reject(const struct handover *h, const struct job *job)
 {
     if (job->party.protocol->answers_each || !append_to_rejects(h->rejects, &job->message))
         return VERDICT_NEVER;
-    log_line(LOG_ERROR, "a message that was rejected went to %s", h->rejects);
+    const struct log_event event = {"rejected", job->envelope.link, job->envelope.peer, NULL, {{0}}};
+    log_event(LOG_ERROR, &event, "a message that was rejected is acknowledged, and went to %s", h->rejects);
     return VERDICT_ACCEPT;
 }
 
@@ -301,7 +302,8 @@ static void refuse(struct handover *h, struct job *job, enum verdict verdict, co
         verdict = reject(h, job);
     else if (job->party.owed)
         h->lost += rescue(h, job->party.link, &job->message);
-    finish(h, job, verdict, verdict == VERDICT_ACCEPT ? NULL : reply, now);
+    const struct reply kept = {.rejected = true};
+    finish(h, job, verdict, verdict == VERDICT_ACCEPT ? &kept : reply, now);
 }
 
 /* Gives a job to the next of its targets. */

@@ -34,6 +34,7 @@ struct handover {
     size_t pieces;   /* bytes that targets hold, as of the end of the last turn */
     size_t room;     /* bytes that a copy may take; the owner's, set before an offer */
     int64_t wall_us; /* the time; the owner's, set before an offer */
+    int64_t over_by; /* when nothing may be at work in a target any more, ms; 0: whenever; the owner's */
     bool frozen;     /* nothing more is handed over, whatever waits */
     bool failed;     /* a target has ended that there is no other for: likewise */
     struct ident ident;

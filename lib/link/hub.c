@@ -126,6 +126,7 @@ static void on_signal(void *context, int signal, int64_t now)
         return;
     }
     log_line(LOG_DETAIL, "stopping");
+    hub->handover->over_by = now + hub->config->grace_ms;
     hub_stop(hub, grace(hub), now);
 }
 

@@ -143,6 +143,7 @@ static void end(void *context, int error, int64_t now)
 {
     struct input *in = context;
     struct line line;
+    in->failed = error;
     if (error)
         log_line(LOG_ERROR, "cannot read stdin: %s", strerror(error));
     else

@@ -12,6 +12,7 @@ struct input {
     struct lines lines;
     size_t held; /* bytes of a long line, as counted in the hub */
     struct bytes line;
+    bool failed;      /* reading has ended with an error, which was told */
     struct feed feed; /* its source is to be added to the loop */
 };
 

@@ -346,6 +346,31 @@ static bool is_ours(int fd, off_t begin, off_t end, bool *ours)
     return true;
 }
 
+/* Whether the file is nothing but NULs. */
+static bool is_blank(struct walk *w, off_t size, bool *blank)
+{
+    *blank = true;
+    for (off_t at = 0; *blank && at < size; at += (off_t)w->n) {
+        if (!load(w, size - at < BLOCK ? size : at + BLOCK))
+            return false;
+        *blank = w->block[0] == 0 && memcmp(w->block, w->block + 1, w->n - 1) == 0;
+    }
+    return true;
+}
+
+/* Whether the file begins as one of ours, or as a power cut leaves the first line of one; whatever stands behind that.
+ */
+static bool is_journal(struct journal *j, struct walk *w, off_t size, bool *ours)
+{
+    unsigned char first;
+    *ours = true;
+    if (size == 0)
+        return true;
+    if (!read_at(j->fd, &first, 1, 0))
+        return false;
+    return first ? is_ours(j->fd, 0, size, ours) : is_blank(w, size, ours);
+}
+
 /* Has the file end with LF, or be empty. */
 static bool mend(struct journal *j, struct walk *w, off_t size)
 {
@@ -366,25 +391,29 @@ static bool mend(struct journal *j, struct walk *w, off_t size)
     return true;
 }
 
-/* What is in the file counts as handed over, so it has to be on stable storage, whoever wrote it and was killed then.
- */
-static bool check_end(struct journal *j)
+/* What is in a journal counts as handed over, so it has to be on stable storage, whoever wrote it and was killed then.
+ * What is none is left as it is. */
+static enum journal_result check(struct journal *j)
 {
     struct stat status;
+    bool ours = true;
     if (fstat(j->fd, &status) != 0)
-        return false;
+        return fail_errno(j);
     struct walk *w = walk_new(j->fd);
-    bool fine = w && mend(j, w, status.st_size) && sync_data(j->fd);
+    bool fine = w && is_journal(j, w, status.st_size, &ours);
+    fine = fine && (!ours || (mend(j, w, status.st_size) && sync_data(j->fd)));
     free(w);
-    return fine;
+    if (!fine)
+        return fail_errno(j);
+    return ours ? JOURNAL_OK : fail(j, JOURNAL_NOT_FILE, EINVAL, "it is no journal: it begins with something else");
 }
 
 enum journal_result journal_open(struct journal *j, const char *path)
 {
     *j = (struct journal){.path = path, .fd = -1};
     enum journal_result result = open_locked(j);
-    if (result == JOURNAL_OK && !check_end(j))
-        result = fail_errno(j);
+    if (result == JOURNAL_OK)
+        result = check(j);
     if (result != JOURNAL_OK)
         let_go(j);
     return result;

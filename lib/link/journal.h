@@ -29,7 +29,7 @@ enum {
 enum journal_result {
     JOURNAL_OK,
     JOURNAL_SAME,     /* journal_reopen: the path still leads to the open file, which is kept */
-    JOURNAL_NOT_FILE, /* it is there, and is no regular file */
+    JOURNAL_NOT_FILE, /* it is there, and is no regular file, or one that begins with something else than a journal */
     JOURNAL_LOCKED,   /* somebody else has it as a journal */
     JOURNAL_DENIED,   /* no permission */
     JOURNAL_GONE,     /* journal_commit: the file was deleted, and nobody would find the lines: reopen, commit again */
@@ -53,12 +53,13 @@ struct journal {
 };
 
 /* Opens the file at path, creating it with mode 0600, and locks it; its name is on stable storage when it was created,
- * and so is all that it holds. A torn last line, with or without NULs behind it, as a power cut leaves it, is cut off
- * (j->cut); a last line that has no end and is not the beginning of one of ours is given an end instead. For that it is
- * read backwards, in blocks, to the last LF and no further. The lock goes with the open file: a child that does not
- * exec has to close j->fd, or it holds the lock for as long as it lives.
- * All but OK: why and error tell, and the journal is not open. As exit statuses [contract, Exit status] these are 73,
- * for LOCKED 75 and for DENIED 77. */
+ * and so is all that it holds. A file that does not begin as a line of ours ({"type":"), or as a power cut leaves such
+ * a line, is not touched: it was named by mistake. What others have written behind that beginning is theirs. A torn
+ * last line, with or without NULs behind it, as a power cut leaves it, is cut off (j->cut); a last line that has no end
+ * and is not the beginning of one of ours is given an end instead. For that it is read backwards, in blocks, to the
+ * last LF and no further. The lock goes with the open file: a child that does not exec has to close j->fd, or it holds
+ * the lock for as long as it lives. All but OK: why and error tell, and the journal is not open. As exit statuses
+ * [contract, Exit status] these are 73, for LOCKED 75 and for DENIED 77. */
 enum journal_result journal_open(struct journal *j, const char *path);
 
 /* Appends to keys those of the last `most` messages in the file that count (see journal_past), JOURNAL_KEY bytes each,

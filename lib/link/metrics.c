@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -186,12 +187,22 @@ static bool write_all(int fd, const struct bytes *text)
     return true;
 }
 
+/* Whether somebody holds a lock on the file, as journals are held; an empty one too may be such. */
+static bool is_locked(const char *file)
+{
+    int fd = open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0)
+        close(fd);
+    return locked;
+}
+
 /* Makes the file that is renamed: a new one, and nothing that somebody else has put there. What a process of ours has
  * left is removed. -1: *why says why not. */
 static int make(const char *file, const char **why)
 {
     struct stat status;
-    if (lstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid())
+    if (lstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() && !is_locked(file))
         unlink(file);
     int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
@@ -214,6 +225,8 @@ static const char *replace(const char *file, const struct bytes *text)
     int fd;
     if (is_in_the_way(file))
         return "it is no regular file";
+    if (is_locked(file))
+        return "it is a journal, or locked by others";
     if (!bytes_puts(&beside, file) || !bytes_append(&beside, ".new", 5)) {
         bytes_free(&beside);
         return "memory is exhausted";

@@ -10,8 +10,8 @@
 bool metrics_text(const struct link *links, struct bytes *out);
 
 /* Writes them to the file, unless they are what `last` holds: beside it and renamed over it, so that a reader finds the
- * old ones or the new ones, whole. What is there already has to be a regular file. Returns why it cannot be written, or
- * NULL. */
+ * old ones or the new ones, whole. What is there already has to be a regular file, and no journal that is open. Returns
+ * why it cannot be written, or NULL. */
 const char *metrics_write(const struct link *links, const char *file, struct bytes *last);
 
 /* Prints a line for each link on stderr. */

@@ -192,23 +192,29 @@ static enum verdict judge(const struct exec_run *r, int status)
     return never ? VERDICT_NEVER : VERDICT_LATER;
 }
 
-/* The command has ended, and all that it printed is read. */
-static void finish(struct exec_run *r, int status, int64_t now)
+/* The command itself has ended, and all that it printed is read. */
+static void decide(struct exec_run *r, int status, int64_t now)
 {
     struct job *job = r->job;
     struct bytes text = r->reply;
     enum verdict verdict = job ? judge(r, status) : VERDICT_LATER;
     r->job = NULL;
     r->reply = (struct bytes){0};
-    r->in.fd = r->out.fd = -1;
-    r->exec->running--;
-    bytes_free(&r->piece);
     if (job) {
         bool fits = verdict == VERDICT_ACCEPT && target_reply_fits(job, &text);
         struct reply reply = {.text = fits ? text.data : NULL, .len = fits ? text.len : 0};
         serve(r->exec, job, verdict, &reply, now);
     }
     bytes_free(&text);
+}
+
+/* Nothing is left of the command. */
+static void finish(struct exec_run *r, int status, int64_t now)
+{
+    r->in.fd = r->out.fd = -1;
+    r->exec->running--;
+    bytes_free(&r->piece);
+    decide(r, status, now);
 }
 
 static void look_after(struct exec_run *r, int64_t now)
@@ -222,6 +228,8 @@ static void look_after(struct exec_run *r, int64_t now)
         give_up(r, "took longer than --exec-timeout", now);
     if (child_over(&r->child, now, &status))
         finish(r, status, now);
+    else if (r->job && r->child.kill_at && child_ended(&r->child, &status))
+        decide(r, status, now); /* nobody waits for what else is in its group */
 }
 
 /* ---- the target ---- */

@@ -354,7 +354,7 @@ static void leave(struct target_sink *t, int64_t now)
         }
     }
     if (now >= t->due && !t->child.kill_at) {
-        log_line(LOG_ERROR, "the consumer has not ended %d s after its stdin was closed: it is ended", LEAVE_MS / 1000);
+        log_line(LOG_ERROR, "the consumer has not ended after its stdin was closed: it is ended");
         child_end(&t->child, now);
     }
     if (child_over(&t->child, now, &status)) {
@@ -459,12 +459,21 @@ static void forget(struct target *target, struct job *job)
     }
 }
 
+/* Until when it may finish: so that it is over in time, when it has to be made to. */
+static int64_t leave_by(const struct target_sink *t, int64_t now)
+{
+    int64_t over_by = t->base.handover->over_by, by = now + LEAVE_MS;
+    if (!over_by || over_by - CHILD_KILL_MS >= by)
+        return by;
+    return over_by - CHILD_KILL_MS > now ? over_by - CHILD_KILL_MS : now;
+}
+
 static void stop(struct target *target, int64_t now)
 {
     struct target_sink *t = of(target);
     child_close(&t->child.in);
     t->feeder.fd = -1;
-    t->due = now + LEAVE_MS;
+    t->due = leave_by(t, now);
     t->state = t->child.pid ? SINK_LEAVING : SINK_OVER;
 }
 

@@ -138,7 +138,8 @@ static void test_inheritance(void)
         is_str(run("exec ls /proc/self/fd", NULL, 0, &status), "0\n1\n2\n3\n",
                "no descriptor but 0, 1, 2 (ls opens the directory)");
         /* signals 32 and 33 are the C library's own, which some programs leave ignored for those that they start */
-        is_str(run("exec sed -nE 's/^Sig(Blk|Ign):[[:blank:]]*0*(180000000)?$/none/p' /proc/self/status", NULL, 0, &status),
+        is_str(run("exec sed -nE 's/^Sig(Blk|Ign):[[:blank:]]*0*(180000000)?$/none/p' /proc/self/status", NULL, 0,
+                   &status),
                "none\nnone\n", "no signal is ignored, none is blocked");
     } else {
         skip("descriptors and signals of a child", "there is no /proc");
@@ -177,6 +178,42 @@ static void test_group(void)
     status = end_of(&c);
     ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "one that does not heed it is made to");
     bytes_free(&got);
+}
+
+/* Whether a process is there, other than as a zombie that somebody else has to reap. */
+static bool is_there(pid_t pid)
+{
+    char path[40], stat[200];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY);
+    ssize_t n = fd >= 0 ? read(fd, stat, sizeof stat - 1) : 0;
+    if (fd >= 0)
+        close(fd);
+    stat[n > 0 ? n : 0] = '\0';
+    const char *state = strrchr(stat, ')');
+    return kill(pid, 0) == 0 && !(state && state[1] == ' ' && state[2] == 'Z');
+}
+
+/* What a command that has ended well has left in the background. */
+static void test_left(void)
+{
+    int status;
+    int64_t begin = clock_ms();
+    const char *text = run("sleep 1000 >/dev/null & echo $!; exit 0", NULL, 0, &status);
+    pid_t pid = (pid_t)strtol(text, NULL, 10);
+    is_int(status, 0, "a command ends well and leaves something behind");
+    while (is_there(pid) && wait_on(begin))
+        ;
+    ok(pid > 1 && !is_there(pid), "which is told to end");
+    if (access("/usr/bin/setsid", X_OK) != 0 && access("/bin/setsid", X_OK) != 0) {
+        skip("what leaves the group stays", "setsid is missing");
+        return;
+    }
+    text = run("setsid sh -c 'sleep 1000 >/dev/null & echo $!'", NULL, 0, &status);
+    pid = (pid_t)strtol(text, NULL, 10);
+    ok(pid > 1 && is_there(pid), "what leaves the group stays");
+    if (pid > 1)
+        kill(pid, SIGKILL);
 }
 
 static void test_ended(void)
@@ -247,6 +284,7 @@ int main(void)
     test_environment();
     test_inheritance();
     test_group();
+    test_left();
     test_ended();
     test_no_leak();
     test_low_descriptors();

@@ -193,6 +193,8 @@ __attribute__((format(printf, 3, 4))) static void holds(const char *path, const 
     bytes_free(&all);
 }
 
+static const char whole[] = "{\"type\":\"message\",\"id\":\"1\"}\n";
+
 static void no_file(void)
 {
     unlink(file);
@@ -234,14 +236,14 @@ static void test_create(void)
     ok(strchr(fake.calls, 'f'), "and its folder is synced (%s)", fake.calls);
     ok(fcntl(j.fd, F_GETFD) & FD_CLOEXEC && fcntl(j.fd, F_GETFL) & O_APPEND, "close-on-exec, appending");
     is_int(journal_commit(&j), JOURNAL_OK, "to commit nothing is fine");
-    is_int(commit(&j, "one\n"), JOURNAL_OK, "a line");
+    is_int(commit(&j, whole), JOURNAL_OK, "a line");
     journal_close(&j);
     ok(j.fd == -1 && !j.batch.data, "closed");
     chmod(file, 0640);
     open_well(&j);
     ok(stat(file, &status) == 0 && (status.st_mode & 07777) == 0640, "a file that is there keeps its mode");
     commit(&j, "two\n");
-    holds(file, "one\ntwo\n", "and its lines");
+    holds(file, "{\"type\":\"message\",\"id\":\"1\"}\ntwo\n", "and its lines");
     journal_close(&j);
     no_file();
     fake.folder_error = EIO;
@@ -394,8 +396,6 @@ static void test_lock_late(void)
 
 /* ---- torn lines ---- */
 
-static const char whole[] = "{\"type\":\"message\",\"id\":\"1\"}\n";
-
 static void mended(const void *data, size_t n, size_t keep, bool ended, const char *name)
 {
     struct journal j;
@@ -430,7 +430,6 @@ static void test_torn(void)
     }
     mended(data, before, before, false, "no torn line");
     mended("", 0, 0, false, "nothing");
-    mended("\n", 1, 1, false, "an empty line");
     memset(data, 0, sizeof data);
     mended(data, 200, 0, false, "NULs alone");
     memcpy(data, whole, before);
@@ -440,13 +439,53 @@ static void test_torn(void)
     mended("{\"type\":\"window\",\"ke", 20, 0, false, "a torn window line");
 }
 
+/* A last line of somebody else's, behind one of ours. */
+static void foreign(const char *line, const char *name)
+{
+    char data[100];
+    int n = snprintf(data, sizeof data, "%s%s", whole, line);
+    mended(data, (size_t)n, (size_t)n, true, name);
+}
+
 static void test_foreign(void)
 {
     no_file();
-    mended("a comment", 9, 9, true, "somebody's last line without an end");
-    mended("one\ntwo", 7, 7, true, "behind others");
-    mended("{\"type\": 1", 10, 10, true, "one that looks a little like ours");
-    mended("x", 1, 1, true, "a byte");
+    foreign("a comment", "somebody's last line without an end");
+    foreign("one\ntwo", "behind others");
+    foreign("{\"type\": 1", "one that looks a little like ours");
+    foreign("x", "a byte");
+}
+
+/* A file with that in it is none of ours, and stays as it is. */
+static void none_of_ours(const void *data, size_t n, const char *name)
+{
+    struct journal j;
+    well();
+    put_file(file, data, n);
+    enum journal_result result = journal_open(&j, file);
+    struct bytes all = get_file(file);
+    ok(result == JOURNAL_NOT_FILE && j.fd < 0 && strstr(j.why, "it begins with something else") && all.len == n &&
+           memcmp(all.data, data, n) == 0,
+       "no journal: %s", name);
+    bytes_free(&all);
+}
+
+static void test_no_journal(void)
+{
+    static char nuls[2 * BLOCK + 7];
+    no_file();
+    none_of_ours("a comment", 9, "a text");
+    none_of_ours("x", 1, "a byte");
+    none_of_ours("\n", 1, "an empty line");
+    none_of_ours("{\"type\": 1}\n", 12, "an object like ours");
+    none_of_ours("H|\\^&\n{\"type\":\"message\"}\n", 26, "lines of ours behind others");
+    none_of_ours("# HELP instlink_connections Connections that are open.\n", 55, "metrics");
+    mended(nuls, sizeof nuls, 0, false, "NULs alone, many of them");
+    for (size_t at = 1; at < sizeof nuls; at += at < 20 ? 1 : BLOCK - 10) {
+        nuls[at] = 'x';
+        none_of_ours(nuls, sizeof nuls, "NULs with something among them");
+        nuls[at] = '\0';
+    }
 }
 
 /* A torn line of many blocks, which begins and ends at all places in them. */
@@ -473,7 +512,7 @@ static void test_mend_fails(void)
 {
     struct journal j;
     no_file();
-    put_text(file, "one\n{\"type\":\"mess");
+    put_text(file, "{\"type\":\"sent\"}\n{\"type\":\"mess");
     fake.cut_error = EIO;
     fake.errors = 1;
     is_int(journal_open(&j, file), JOURNAL_FAILED, "a torn line that cannot be cut off is an error");
@@ -482,9 +521,9 @@ static void test_mend_fails(void)
     fake.errors = 1;
     is_int(journal_open(&j, file), JOURNAL_FAILED, "and so is a cut that is not on stable storage");
     well();
-    put_text(file, "one\n{\"type\":\"mess");
+    put_text(file, "{\"type\":\"sent\"}\n{\"type\":\"mess");
     open_well(&j);
-    holds(file, "one\n", "another time it goes well");
+    holds(file, "{\"type\":\"sent\"}\n", "another time it goes well");
     fake.interruptions = 1;
     is_int(cut(j.fd, 0), true, "interruptions do not matter");
     journal_close(&j);
@@ -798,10 +837,10 @@ static void test_reopen(void)
         keys[i] = (unsigned char)i;
     no_file();
     open_well(&j);
-    commit(&j, "one\n");
+    commit(&j, whole);
     int fd = j.fd;
     is_int(journal_reopen(&j, keys, 2), JOURNAL_SAME, "the same file is kept");
-    ok(j.fd == fd && size_of(file) == 4, "... untouched");
+    ok(j.fd == fd && size_of(file) == sizeof whole - 1, "... untouched");
     if (rename(file, other) != 0)
         abort();
     append(&j, "two\n");
@@ -813,7 +852,7 @@ static void test_reopen(void)
     char want[300];
     snprintf(want, sizeof want, "%stwo\n", window);
     holds(file, want, "goes into the new one");
-    holds(other, "one\n", "and not into the old one");
+    holds(other, whole, "and not into the old one");
     struct journal second;
     is_int(journal_open(&second, other), JOURNAL_OK, "the old one is free");
     is_int(journal_open(&(struct journal){0}, file), JOURNAL_LOCKED, "the new one is not");
@@ -980,8 +1019,8 @@ static void add_message(struct bytes *out, unsigned number, size_t size)
     char digits[33];
     size_t begin = out->len;
     digest_hex(key_of(number), digits);
-    bool fine = bytes_printf(
-        out, "{\"type\":\"message\",\"protocol\":\"hl7\",\"id\":\"%u\",\"key\":\"%s\",\"notes\":[", number, digits);
+    bool fine = bytes_printf(out, "{\"type\":\"message\",\"protocol\":\"hl7\",\"id\":\"%u\",\"key\":\"%s\",\"notes\":[",
+                             number, digits);
     size_t n = out->len - begin + 20 < size ? size - (out->len - begin) - 20 : 0;
     fine = fine && bytes_puts(out, "],\"records\":[\"") && bytes_reserve(out, n);
     if (!fine)
@@ -1072,7 +1111,7 @@ static void test_tail_mixed(void)
     tail_is(&text, 1000, 2000, 1000, "lines of all kinds and lengths");
     text.len = 0;
     for (size_t i = 0; i < N(others); i++)
-        add_line(&text, others[i]);
+        add_line(&text, others[(i + 1) % N(others)]); /* a journal begins with a line of ours */
     tail_is(&text, 1000, 0, 0, "lines of all kinds but messages");
     bytes_free(&text);
 }
@@ -1227,6 +1266,7 @@ int main(void)
     test_lock_late();
     test_torn();
     test_foreign();
+    test_no_journal();
     test_torn_long();
     test_mend_fails();
     test_commit();

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -306,6 +307,29 @@ static void in_the_way(const char *dir)
     bytes_free(&foreign);
 }
 
+/* A journal, empty as it is, that somebody holds: in the place of the file, and beside it. */
+static void journal(const char *dir)
+{
+    struct link_config config = config_of("cobas");
+    struct link link = busy(&config, NULL);
+    struct bytes last = {0};
+    char path[128], held[140];
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/metrics", dir);
+        snprintf(held, sizeof held, "%s%s", path, i ? ".new" : "");
+        struct stat before, after;
+        int fd = open(held, O_RDWR | O_CREAT, 0600);
+        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &before) != 0)
+            abort();
+        ok(metrics_write(&link, path, &last) != NULL, i ? "nor what lies beside it" : "a journal is not replaced");
+        ok(stat(held, &after) == 0 && after.st_ino == before.st_ino, "... it stays");
+        close(fd);
+        ok(!metrics_write(&link, path, &last), "a file that nobody holds is");
+        unlink(path);
+        bytes_free(&last);
+    }
+}
+
 static void no_file(const char *dir)
 {
     char path[128], beside[140];
@@ -399,6 +423,7 @@ int main(void)
     names();
     file(dir);
     in_the_way(dir);
+    journal(dir);
     no_file(dir);
     long_path(dir);
     people();

@@ -1,6 +1,7 @@
 #include "link/target_exec.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -142,6 +143,35 @@ static void test_timeout(void)
     ok(s.verdict == VERDICT_LATER, "and its status does not count then");
 }
 
+/* As soon as the command itself has ended, whatever else is in its group. Time stands still, so that its second never
+ * is over. */
+static void test_timeout_answer(void)
+{
+    struct stage s;
+    char file[64];
+    int64_t begun = clock_ms();
+    snprintf(file, sizeof file, "%s/ready", dir);
+    setenv("READY", file, 1);
+    begin(&s, &protocol_astm, VIEW_MESSAGE, "(trap '' TERM; echo >$READY; sleep 1000) & sleep 1000", 1, 3600000);
+    stage_offer(&s, "a", 100, 1);
+    stage_await_file(&s, file);
+    int64_t late = clock_ms() + 3600000;
+    handover_pump(&s.h, late);
+    while (!s.verdicts && clock_ms() - begun < STAGE_PATIENCE_MS) {
+        poll(NULL, 0, 5);
+        handover_pump(&s.h, late);
+    }
+    is_str(s.trail, "1- ", "after the time-out nobody waits for more than the command itself");
+    is_int(exec_target.running, 1, "its group has its second");
+    pid_t pid = exec_target.runs[0].child.pid;
+    handover_pump(&s.h, late + 1000);
+    is_int(exec_target.running, 0, "then nothing is left");
+    is_str(s.trail, "1- ", "and nothing more is said");
+    ok(kill(pid, 0) != 0, "the command is reaped");
+    unlink(file);
+    stage_close(&s);
+}
+
 static void test_jobs(void)
 {
     struct stage s;
@@ -240,6 +270,7 @@ int main(void)
     test_big();
     test_reply();
     test_timeout();
+    test_timeout_answer();
     test_jobs();
     test_many();
     test_freeze();

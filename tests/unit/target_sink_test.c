@@ -302,6 +302,36 @@ static void test_shutdown(void)
     stage_close(&s);
 }
 
+/* The end of all comes before its 5 s are over; time is made up. */
+static void test_over_by(void)
+{
+    static const struct {
+        int64_t over_by, told;
+        const char *name;
+    } cases[] = {
+        {0, 5000, "with no end set it has 5 s"},
+        {10000, 5000, "and so where there is time enough"},
+        {6000, 5000, "just enough"},
+        {5999, 4999, "else less, so that it can be made to end in time"},
+        {2000, 1000, "much less"},
+        {500, 0, "nothing at all"},
+    };
+    struct stage s;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        begin(&s, &protocol_astm, "trap '' TERM; echo >$DIR/ready; while :; do sleep 0.05; done", 64);
+        stage_await_file(&s, path("ready"));
+        int64_t now = clock_ms() + 100000, told = now + cases[i].told;
+        s.h.over_by = cases[i].over_by ? now + cases[i].over_by : 0;
+        handover_freeze(&s.h, now);
+        handover_pump(&s.h, told - 1);
+        ok(!cases[i].told || !sink.child.kill_at, "%s", cases[i].name);
+        handover_pump(&s.h, told);
+        is_int(sink.child.kill_at - told, 1000, "... and then a second");
+        unlink(path("ready"));
+        stage_close(&s);
+    }
+}
+
 static void test_group(void)
 {
     struct stage s;
@@ -331,6 +361,7 @@ int main(void)
     test_closed_pipes();
     test_not_there();
     test_shutdown();
+    test_over_by();
     test_group();
     rmdir(dir);
     return done();
