@@ -16,7 +16,7 @@ struct astm_link_config {
     enum astm_role role;         /* who wins a contention */
     enum astm_checksum checksum; /* how frames are judged, and sent (AUTO sends STD) */
     bool any_frame_number;       /* numbers are noted, never refused */
-    bool interrupt;              /* answer EOT instead of ACK when there is something to send */
+    bool interrupt;              /* with something to send, EOT instead of ACK for what ends no message */
     bool deaf;                   /* nothing is received: each ENQ is answered with NAK */
     bool whole;                  /* send one run of ETB frames a message, not an ETX frame a record */
     size_t frame_size;           /* most bytes of text in a frame that is sent */
