@@ -54,6 +54,16 @@ host() {
     play_host < <(transcript)
 }
 
+# hear_frame NUMBER TEXT: it has to come next, and gets its ACK.
+hear_frame() {
+    local frame i
+    frame=$(frame "$@" && echo .)
+    for ((i = 0; i < ${#frame} - 1; i++)); do
+        hear "${frame:i:1}" || return
+    done
+    say "$ACK"
+}
+
 # ask STATUS ARGS…: what instsim ends with, which asks at PORT; what it prints is $output, what it tells $stderr.
 ask() {
     local wanted=$1 protocol=$2
@@ -318,6 +328,44 @@ reconnect
 quiet 200
 END
     [ "$(wc -l <got)" = 1 ]
+    stop_listener
+}
+
+@test "ASTM: the answer to a query that was refused goes out once it is repeated; in another session it is asked anew" {
+    mkfifo go
+    start_listener astm-listen --timers reply=6 -x 'echo >>runs; x=o-3; [ -e fast ] || read -r x <go; printf "H|\\\\^&|$x\nL|1\n"' 127.0.0.1:0
+    dial
+    say "$ENQ" && hear "$ACK"
+    say_frame 1 $'H|\\^&|7||sim\rQ|1|^S1\rL|1\r'
+    hear "$NAK"
+    echo o-1 >go
+    await grep -q 'comes too late' err
+    say_frame 1 $'H|\\^&|7||sim\rQ|1|^S1\rL|1\r'
+    hear "$ACK"
+    say "$EOT"
+    hear "$ENQ"
+    say "$ACK"
+    hear_frame 1 $'H|\\^&|o-1\r'
+    hear_frame 2 $'L|1\r'
+    hear "$EOT"
+    [ "$(wc -l <runs)" = 1 ]
+    say "$ENQ" && hear "$ACK"
+    say_frame 1 $'H|\\^&|8||sim\rQ|1|^S2\rL|1\r'
+    hear "$NAK"
+    say "$EOT"
+    echo o-2 >go
+    await eval '[ "$(grep -c "comes too late" err)" = 2 ]'
+    touch fast
+    say "$ENQ" && hear "$ACK"
+    say_frame 1 $'H|\\^&|8||sim\rQ|1|^S2\rL|1\r'
+    hear "$ACK"
+    say "$EOT"
+    hear "$ENQ"
+    say "$ACK"
+    hear_frame 1 $'H|\\^&|o-3\r'
+    hear_frame 2 $'L|1\r'
+    hear "$EOT"
+    hang_up
     stop_listener
 }
 

@@ -162,6 +162,7 @@ static void forget_session(struct astm_link *l)
     l->wrong = 0;
     l->refused = l->later = l->cut_owed = l->cut_known = l->nak_last = l->stopped = l->hasty = false;
     l->unproven = 0;
+    l->session = l->ticket + 1;
     l->last.number = -1;
     l->expected = 1;
 }
@@ -1330,6 +1331,11 @@ bool astm_link_resting(const struct astm_link *l)
 bool astm_link_waiting(const struct astm_link *l)
 {
     return l->state == OWING || l->state == HOLDING || l->state == PAUSED;
+}
+
+bool astm_link_awaits(const struct astm_link *l, uint64_t ticket)
+{
+    return l->state == OWING && ticket == l->ticket;
 }
 
 bool astm_link_receiving(const struct astm_link *l)

@@ -17,6 +17,7 @@ struct reply {
     const char *reason;        /* of a refusal, for people; NULL: none is known */
     const unsigned char *text; /* accepted: a message, or several, to be sent back; NULL: none */
     size_t len;
+    bool query;    /* it is for a query: it goes out only with the acknowledgement of that */
     bool repeated; /* it was given to the same connection before: what is no answer to the message is there already */
 };
 
