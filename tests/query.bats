@@ -534,6 +534,26 @@ END
     stop_listener
 }
 
+@test "LAW: an order that gets no answer, and those behind it, go out on the next connection from there" {
+    OPTIONS=(--answer-timeout 1)
+    gives "${RSP}${TWO}"
+    talk <<END
+> $QBP
+< [MSH|^~\\&|||||||RSP^K11|r-1|P|2.5.1/MSA|AA|q-1/QAK|t|OK/]
+< [$OML]
+close
+reconnect
+< [$OML]
+> [MSH|^~\\&|sim||||||ORL^O34|a-1|P|2.5.1/MSA|AA|o-1/]
+< [${OML//o-1/o-2}]
+> [MSH|^~\\&|sim||||||ORL^O34|a-2|P|2.5.1/MSA|AA|o-2/]
+quiet 200
+END
+    await delivered 2
+    none grep 'is not delivered' err
+    stop_listener
+}
+
 @test "HL7: QCK answers QRY^Q02, DSR^Q03 follows it and waits for its answer" {
     gives 'MSH|^~\&|||||||QCK^Q02|r-1|P|2.3.1/MSA|AA|ID/MSH|^~\&|||||||DSR^Q03|d-1|P|2.3.1/MSA|AA|ID/DSP|1||GLU/'"$OML"
     talk <<END
