@@ -255,6 +255,18 @@ static struct outbox_item *create(const struct link *link, const struct outbox_m
     return item;
 }
 
+/* One report is for one message. */
+static const char *no_single(const struct link *link, const struct bytes *text)
+{
+    size_t firsts = 0;
+    const unsigned char *end;
+    for (const unsigned char *p = text->data, *stop = p + text->len; p < stop; p = end + 1) {
+        end = memchr(p, '\r', (size_t)(stop - p));
+        firsts += link->config->protocol->role(p, (size_t)(end - p)) == RECORD_FIRST;
+    }
+    return firsts > 1 ? "bad-text it holds several messages" : NULL;
+}
+
 /* Why there is no room for the item; NULL: there is. */
 static const char *no_room(const struct outbox *o, const struct outbox_list *list, const struct outbox_item *item)
 {
@@ -285,6 +297,8 @@ static void enqueue(struct outbox *o, struct link *link, const struct outbox_mes
     const char *why;
     struct outbox_item *item = create(link, m, &why, wrong, now),
                        bare = {.id = m->id, .peer = m->peer, .came = now, .passed = passed};
+    if (!why)
+        why = no_single(link, &item->text);
     struct outbox_link *l = why ? NULL : need_link(o, link);
     if (!why)
         why = o->stopping ? o->stopping : !l ? "no-memory" : no_room(o, &l->queue, item);
