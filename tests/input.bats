@@ -397,16 +397,23 @@ contend() {
     local n=0 pair
     for pair in ':it does not begin with an H record' 'R|1:it does not begin' 'H|\\^\u0002:it holds STX' \
         'H|\\^\u0003:it holds ETX' 'H|\\^\u0004:it holds EOT' 'H|\\^\u0005:it holds ENQ' 'H|\\^\u000b:it holds VT' \
-        'H|\\^\u0017:it holds ETB' 'H|\\^\u001c:it holds FS'; do
+        'H|\\^\u0017:it holds ETB' 'H|\\^\u001c:it holds FS' \
+        'H|\\^&\rL|1\nH|\\^&|2\rL|1:it holds several messages'; do
         feed "{\"id\":\"a$((++n))\",\"text\":\"${pair%%:*}\"}"
         reported_as "a$n" "\"reason\":\"bad-text ${pair#*:}"
     done
     stop_listener
     start_listener hl7-listen -i 127.0.0.1:0
     for pair in 'PID|1:it has no MSH' 'MSH|^~\\&|\u001c:it holds FS' 'MSH|^~\\&|\u000b:it holds VT' \
-        'MSH|^~\\&|\u0002:it holds STX'; do
+        'MSH|^~\\&|\u0002:it holds STX' 'MSH|^~\\&|||||||ORU|1|P|2.5\rPID|1\rMSH|^~\\&|:it holds several messages'; do
         feed "{\"id\":\"a$((++n))\",\"text\":\"${pair%%:*}\"}"
         reported_as "a$n" "\"reason\":\"bad-text ${pair#*:}"
+    done
+    stop_listener
+    start_listener inst-listen -i 127.0.0.1:0
+    for pair in 'MSH|^~\\&|||||||ORU|1|P|2.5\rMSH|^~\\&|' 'H|\\^&\rH|\\^&'; do
+        feed "{\"id\":\"a$((++n))\",\"text\":\"$pair\"}"
+        reported_as "a$n" '"reason":"bad-text it holds several messages"'
     done
 }
 

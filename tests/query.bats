@@ -54,6 +54,16 @@ host() {
     play_host < <(transcript)
 }
 
+# hear_frame NUMBER TEXT: it has to come next, and gets its ACK.
+hear_frame() {
+    local frame i
+    frame=$(frame "$@" && echo .)
+    for ((i = 0; i < ${#frame} - 1; i++)); do
+        hear "${frame:i:1}" || return
+    done
+    say "$ACK"
+}
+
 # ask STATUS ARGS…: what instsim ends with, which asks at PORT; what it prints is $output, what it tells $stderr.
 ask() {
     local wanted=$1 protocol=$2
@@ -321,6 +331,44 @@ END
     stop_listener
 }
 
+@test "ASTM: the answer to a query that was refused goes out once it is repeated; in another session it is asked anew" {
+    mkfifo go
+    start_listener astm-listen --timers reply=6 -x 'echo >>runs; x=o-3; [ -e fast ] || read -r x <go; printf "H|\\\\^&|$x\nL|1\n"' 127.0.0.1:0
+    dial
+    say "$ENQ" && hear "$ACK"
+    say_frame 1 $'H|\\^&|7||sim\rQ|1|^S1\rL|1\r'
+    hear "$NAK"
+    echo o-1 >go
+    await grep -q 'comes too late' err
+    say_frame 1 $'H|\\^&|7||sim\rQ|1|^S1\rL|1\r'
+    hear "$ACK"
+    say "$EOT"
+    hear "$ENQ"
+    say "$ACK"
+    hear_frame 1 $'H|\\^&|o-1\r'
+    hear_frame 2 $'L|1\r'
+    hear "$EOT"
+    [ "$(wc -l <runs)" = 1 ]
+    say "$ENQ" && hear "$ACK"
+    say_frame 1 $'H|\\^&|8||sim\rQ|1|^S2\rL|1\r'
+    hear "$NAK"
+    say "$EOT"
+    echo o-2 >go
+    await eval '[ "$(grep -c "comes too late" err)" = 2 ]'
+    touch fast
+    say "$ENQ" && hear "$ACK"
+    say_frame 1 $'H|\\^&|8||sim\rQ|1|^S2\rL|1\r'
+    hear "$ACK"
+    say "$EOT"
+    hear "$ENQ"
+    say "$ACK"
+    hear_frame 1 $'H|\\^&|o-3\r'
+    hear_frame 2 $'L|1\r'
+    hear "$EOT"
+    hang_up
+    stop_listener
+}
+
 @test "instsim astm --query: orders of another specimen are no answer; in time none comes: 69" {
     host <<END
 $ASTM_QUERY
@@ -483,6 +531,26 @@ END
     await_log '*a message is not taken: error; tried again*'
     await_log '*a message is not delivered: error (attempts: 2)*'
     await_log '*a message is not delivered: rejected (attempts: 1)*'
+    stop_listener
+}
+
+@test "LAW: an order that gets no answer, and those behind it, go out on the next connection from there" {
+    OPTIONS=(--answer-timeout 1)
+    gives "${RSP}${TWO}"
+    talk <<END
+> $QBP
+< [MSH|^~\\&|||||||RSP^K11|r-1|P|2.5.1/MSA|AA|q-1/QAK|t|OK/]
+< [$OML]
+close
+reconnect
+< [$OML]
+> [MSH|^~\\&|sim||||||ORL^O34|a-1|P|2.5.1/MSA|AA|o-1/]
+< [${OML//o-1/o-2}]
+> [MSH|^~\\&|sim||||||ORL^O34|a-2|P|2.5.1/MSA|AA|o-2/]
+quiet 200
+END
+    await delivered 2
+    none grep 'is not delivered' err
     stop_listener
 }
 

@@ -162,6 +162,7 @@ static void forget_session(struct astm_link *l)
     l->wrong = 0;
     l->refused = l->later = l->cut_owed = l->cut_known = l->nak_last = l->stopped = l->hasty = false;
     l->unproven = 0;
+    l->session = l->ticket + 1;
     l->last.number = -1;
     l->expected = 1;
 }
@@ -398,8 +399,11 @@ static void restart_clocks(struct astm_link *l, int64_t now)
     }
 }
 
+/* A frame that ends a message is never answered with EOT: its message is handed over, and a sender that takes EOT for
+ * what it is would send it again. */
 static enum input acknowledge(struct astm_link *l, struct arrival *a)
 {
+    bool ends = l->ticket >= l->first_ticket;
     astm_assembly_commit(&l->assembly);
     if (!astm_assembly_open(&l->assembly))
         astm_assembly_free(&l->assembly);
@@ -409,13 +413,13 @@ static enum input acknowledge(struct astm_link *l, struct arrival *a)
     l->expected = (l->taking.number + 1) % 8;
     l->acked = a->now;
     l->nak_last = l->cut_known = false;
-    if (l->ticket >= l->first_ticket) {
+    if (ends) {
         l->unproven = l->ticket;
         l->unproven_from = l->first_ticket;
         if (l->observer.acknowledged)
             l->observer.acknowledged(l->observer.context, l->unproven_from, l->unproven, false);
     }
-    l->stopped = l->config->interrupt && l->sending.len;
+    l->stopped = l->config->interrupt && l->sending.len && !ends;
     if (l->stopped)
         tell(l, ASTM_NOTICE_INTERRUPTED, "frame %d answered with EOT: we have something to send", l->taking.number);
     put(l, l->stopped ? ASTM_EOT : ASTM_ACK);
@@ -541,7 +545,7 @@ static bool is_whole(const struct astm_link *l, int64_t now)
 static enum input terminate(struct astm_link *l, struct arrival *a)
 {
     bool whole = is_whole(l, a->now);
-    prove(l, is_timely(l, a->now));
+    prove(l, !l->stopped && is_timely(l, a->now));
     if (whole)
         offer(l, ASTM_ASSEMBLY_MORE, true);
     else
@@ -1327,6 +1331,11 @@ bool astm_link_resting(const struct astm_link *l)
 bool astm_link_waiting(const struct astm_link *l)
 {
     return l->state == OWING || l->state == HOLDING || l->state == PAUSED;
+}
+
+bool astm_link_awaits(const struct astm_link *l, uint64_t ticket)
+{
+    return l->state == OWING && ticket == l->ticket;
 }
 
 bool astm_link_receiving(const struct astm_link *l)

@@ -16,7 +16,7 @@ struct astm_link_config {
     enum astm_role role;         /* who wins a contention */
     enum astm_checksum checksum; /* how frames are judged, and sent (AUTO sends STD) */
     bool any_frame_number;       /* numbers are noted, never refused */
-    bool interrupt;              /* answer EOT instead of ACK when there is something to send */
+    bool interrupt;              /* with something to send, EOT instead of ACK for what ends no message */
     bool deaf;                   /* nothing is received: each ENQ is answered with NAK */
     bool whole;                  /* send one run of ETB frames a message, not an ETX frame a record */
     size_t frame_size;           /* most bytes of text in a frame that is sent */
@@ -149,6 +149,7 @@ struct astm_link {
     size_t rest_at;
     unsigned char result;  /* enum astm_assembly_result of that message */
     uint64_t ticket;       /* of the last message offered */
+    uint64_t session;      /* the first ticket of the session */
     uint64_t first_ticket; /* of those offered from this frame */
     bool refused, later;   /* one of them was; and it may be mended */
     bool cut_owed;         /* a message without L, whole before this frame, is out of our hands */
@@ -221,6 +222,9 @@ bool astm_link_quiet(const struct astm_link *l);
 bool astm_link_resting(const struct astm_link *l);
 
 /* Whether it waits for a verdict; what is pushed meanwhile it takes as astm_link_push says. */
+/* Whether the frame that this ticket is of still waits for its answer, on this verdict. */
+bool astm_link_awaits(const struct astm_link *l, uint64_t ticket);
+
 bool astm_link_waiting(const struct astm_link *l);
 
 /* Whether a framed session is open in which we are the receiver. */

@@ -18,6 +18,7 @@ struct reply {
     const unsigned char *text; /* accepted: a message, or several, to be sent back; NULL: none */
     size_t len;
     bool rejected; /* accepted, for what the consumer will never take is kept elsewhere; that has been told */
+    bool query;    /* it is for a query: it goes out only with the acknowledgement of that */
     bool repeated; /* it was given to the same connection before: what is no answer to the message is there already */
 };
 

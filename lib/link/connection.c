@@ -112,7 +112,7 @@ static size_t room(const struct connection *c)
 
 static enum verdict judge(struct connection *c, const struct machine_event *event, struct reply *reply, int64_t now)
 {
-    struct handover_party party = {c->number, event->ticket, event->owed, c->link, protocol_of(c)};
+    struct handover_party party = {c->number, event->ticket, event->owed, c->link, protocol_of(c), event->session};
     const char *why = protocol_of(c)->refusal(c->link->config, &event->message);
     if (why) {
         tell(c, LOG_ERROR, "rejected", "rejected a message: %s", why);
@@ -169,6 +169,18 @@ static void give_back(struct connection *c, enum verdict verdict, const struct r
         hooks->reply(hooks->context, c, reply->text, reply->len, now);
 }
 
+/* Who asked was refused meanwhile, or has given up: it is answered when it asks again. */
+static bool is_too_late(struct connection *c, const struct handover_party *party, const struct reply *reply)
+{
+    bool late =
+        reply->query && reply->text && protocol_of(c)->awaits && !protocol_of(c)->awaits(&c->machine, party->ticket);
+    if (late) {
+        handover_withhold(c->hub->handover, c->number, party->ticket);
+        tell(c, LOG_ERROR, "reply", "what was given back comes too late for its query: sent only if that is repeated");
+    }
+    return late;
+}
+
 static void on_message(struct connection *c, const struct machine_event *event, int64_t now)
 {
     if (!event->message.complete)
@@ -177,11 +189,11 @@ static void on_message(struct connection *c, const struct machine_event *event, 
     enum verdict verdict = judge(c, event, &reply, now);
     if (verdict != VERDICT_ACCEPT) /* at once is only what came again */
         tell_verdict(c, verdict);
+    give_back(c, verdict, &reply, now); /* with the acknowledgement it may be forgotten */
     if (event->owed)
         answer_owed(c, event->ticket, verdict, now);
     else
         answer(c, event->ticket, verdict, &reply, now);
-    give_back(c, verdict, &reply, now);
 }
 
 static void on_delivery(struct connection *c, const struct delivery *delivery, int64_t now)
@@ -548,13 +560,15 @@ struct connection *connection_open(struct hub *hub, struct port *port, int fd, c
 void connection_verdict(struct connection *c, const struct handover_party *party, enum verdict verdict,
                         const struct reply *reply, int64_t now)
 {
+    bool late = verdict == VERDICT_ACCEPT && is_too_late(c, party, reply);
     if (!reply || !reply->rejected)
         tell_verdict(c, verdict);
     if (party->owed)
         protocol_of(c)->settle(&c->machine, now);
     else
         answer(c, party->ticket, verdict, reply, now);
-    give_back(c, verdict, reply, now);
+    if (!late)
+        give_back(c, verdict, reply, now);
     advance(c, now);
 }
 

@@ -233,6 +233,12 @@ static void count(const struct job *job)
     c->last_message_us = job->wall_us;
 }
 
+/* Whether the message asks for something: what is given back for it depends on what it is. */
+static bool is_query(struct handover *h, uint32_t entry)
+{
+    return entry != LEDGER_NONE && ledger_at(&h->ledger, entry)->query;
+}
+
 /* Remembers what is needed to know it again, and what to do then. */
 static void remember(struct handover *h, const struct job *job, enum verdict verdict, const struct reply *reply)
 {
@@ -256,6 +262,8 @@ static void finish(struct handover *h, struct job *job, enum verdict verdict, co
 {
     struct handover_party party = job->party;
     struct handover_waiter *waiters = NULL;
+    struct reply own = reply ? *reply : (struct reply){0};
+    own.query = is_query(h, job->entry);
     h->owed -= party.owed;
     if (verdict == VERDICT_ACCEPT) {
         count(job);
@@ -268,13 +276,13 @@ static void finish(struct handover *h, struct job *job, enum verdict verdict, co
         remember(h, job, verdict, reply);
     }
     if (party.connection)
-        h->verdict(h->context, &party, verdict, reply, now);
+        h->verdict(h->context, &party, verdict, &own, now);
     else if (party.owed && h->settled)
         h->settled(h->context, now);
     while (waiters) {
         struct handover_waiter *waiter = waiters;
         waiters = waiter->next;
-        h->verdict(h->context, &waiter->party, verdict, reply, now);
+        h->verdict(h->context, &waiter->party, verdict, &own, now);
         free(waiter);
     }
     release(h, job);
@@ -405,19 +413,14 @@ static enum verdict offer_again(struct handover *h, uint32_t entry, const struct
     party->link->counters.repeats++;
     if (h->repeated)
         h->repeated(h->context, party);
-    bool here = e->connection == party->connection || party->link->config->orders;
+    bool here = !e->withheld && (e->connection == party->connection || party->link->config->orders);
+    e->withheld = false;
     e->connection = party->connection;
     e->ticket = party->ticket;
     if (!e->accepted)
         return wait_too(h, entry, party);
     *reply = (struct reply){.text = e->reply.data, .len = e->reply.len, .repeated = here};
     return VERDICT_ACCEPT;
-}
-
-/* Whether the message asks for something: what is given back for it depends on what it is. */
-static bool is_query(struct handover *h, uint32_t entry)
-{
-    return entry != LEDGER_NONE && ledger_at(&h->ledger, entry)->query;
 }
 
 /* Whether the only target that it lacks can take it as it comes. Where the message itself may still be needed it
@@ -462,10 +465,11 @@ static bool create_job(struct handover *h, const struct handover_party *party, u
     return true;
 }
 
-/* A query is a repeat only on the connection that still waits for its acknowledgement. */
+/* A query is a repeat only in the session that still waits for its acknowledgement: asked again later, it is asked
+ * anew. */
 static bool repeats(const struct ledger_entry *e, const struct handover_party *party)
 {
-    return !e->query || !e->accepted || e->connection == party->connection;
+    return !e->query || !e->accepted || (e->connection == party->connection && e->ticket >= party->session);
 }
 
 static void enter(struct handover *h, uint32_t entry, bool query, const struct handover_party *party)
@@ -605,6 +609,11 @@ bool handover_needs(const struct handover *h, const struct link *link)
 size_t handover_held(const struct handover *h)
 {
     return h->held + h->pieces;
+}
+
+void handover_withhold(struct handover *h, uint64_t connection, uint64_t ticket)
+{
+    ledger_withhold(&h->ledger, connection, ticket);
 }
 
 void handover_acknowledged(struct handover *h, uint64_t connection, uint64_t first, uint64_t last, bool proven)

@@ -96,6 +96,9 @@ bool handover_needs(const struct handover *h, const struct link *link);
 /* Bytes held, in copies and in targets. */
 size_t handover_held(const struct handover *h);
 
+/* What was given back for that ticket has not gone out: it goes with the answer when the message is repeated. */
+void handover_withhold(struct handover *h, uint64_t connection, uint64_t ticket);
+
 /* The acknowledgement of these tickets went out, or (proven) has arrived. */
 void handover_acknowledged(struct handover *h, uint64_t connection, uint64_t first, uint64_t last, bool proven);
 

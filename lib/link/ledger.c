@@ -175,6 +175,15 @@ void ledger_acknowledged(struct ledger *l, uint64_t connection, uint64_t first, 
     }
 }
 
+void ledger_withhold(struct ledger *l, uint64_t connection, uint64_t ticket)
+{
+    uint32_t i = l->newest;
+    while (i != LEDGER_NONE && (l->entries[i].connection != connection || l->entries[i].ticket != ticket))
+        i = l->entries[i].older;
+    if (i != LEDGER_NONE)
+        l->entries[i].withheld = true;
+}
+
 void ledger_free(struct ledger *l)
 {
     for (uint32_t i = 0; i < l->capacity; i++)

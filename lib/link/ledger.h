@@ -20,6 +20,7 @@ struct ledger_entry {
     bool decided;       /* it is in the window: accepted, or refused when some targets had it */
     unsigned had;       /* refused: the targets that have it, bits by enum target_order */
     struct bytes reply; /* what a consumer gave back */
+    bool withheld;      /* … and what did not go out, its query having been refused meanwhile */
     bool query;         /* it is known only until its acknowledgement is sent */
 };
 
@@ -67,6 +68,10 @@ void ledger_forget(struct ledger *ledger, uint32_t entry);
 /* The acknowledgement of the accepted ones that were offered last on that connection with these tickets was sent, or
  * (proven) has arrived: forgets those that need not be known any more. */
 void ledger_acknowledged(struct ledger *ledger, uint64_t connection, uint64_t first, uint64_t last, bool proven);
+
+/* What was given back for the accepted one that was offered last on that connection with that ticket has not gone out.
+ */
+void ledger_withhold(struct ledger *ledger, uint64_t connection, uint64_t ticket);
 
 void ledger_free(struct ledger *ledger);
 

@@ -16,6 +16,7 @@ struct outbox_item {
     char tried[64];            /* the peer of the last attempt */
     size_t size;               /* bytes counted */
     bool passed;               /* by another link: for `peer` where there are several, and not reported */
+    bool stranded; /* likewise, a reply whose connection is gone: but for `peer` whatever others there are */
     struct outbox_slice id, peer;
     struct bytes text;
     unsigned char own[]; /* id and peer */
@@ -60,6 +61,19 @@ static void append(struct outbox_list *list, struct outbox_item *item)
         list->first = item;
     list->last = item;
     list->n++;
+}
+
+/* Puts an item into the queue before those that came after it: they are given up in their order. */
+static void insert(struct outbox_list *queue, struct outbox_item *item)
+{
+    struct outbox_item **at = &queue->first;
+    while (*at && (*at)->came <= item->came)
+        at = &(*at)->next;
+    item->next = *at;
+    *at = item;
+    if (!item->next)
+        queue->last = item;
+    queue->n++;
 }
 
 static void unlink_item(struct outbox_list *list, struct outbox_item *item)
@@ -241,6 +255,18 @@ static struct outbox_item *create(const struct link *link, const struct outbox_m
     return item;
 }
 
+/* One report is for one message. */
+static const char *no_single(const struct link *link, const struct bytes *text)
+{
+    size_t firsts = 0;
+    const unsigned char *end;
+    for (const unsigned char *p = text->data, *stop = p + text->len; p < stop; p = end + 1) {
+        end = memchr(p, '\r', (size_t)(stop - p));
+        firsts += link->config->protocol->role(p, (size_t)(end - p)) == RECORD_FIRST;
+    }
+    return firsts > 1 ? "bad-text it holds several messages" : NULL;
+}
+
 /* Why there is no room for the item; NULL: there is. */
 static const char *no_room(const struct outbox *o, const struct outbox_list *list, const struct outbox_item *item)
 {
@@ -271,6 +297,8 @@ static void enqueue(struct outbox *o, struct link *link, const struct outbox_mes
     const char *why;
     struct outbox_item *item = create(link, m, &why, wrong, now),
                        bare = {.id = m->id, .peer = m->peer, .came = now, .passed = passed};
+    if (!why)
+        why = no_single(link, &item->text);
     struct outbox_link *l = why ? NULL : need_link(o, link);
     if (!why)
         why = o->stopping ? o->stopping : !l ? "no-memory" : no_room(o, &l->queue, item);
@@ -300,7 +328,8 @@ void outbox_reply(struct outbox *o, struct connection *c, const unsigned char *t
 {
     char wrong[128];
     const char *why;
-    const struct outbox_message m = {.text = {text, n}};
+    const struct outbox_message m = {.peer = {(const unsigned char *)c->peer, address_host_len(c->peer)},
+                                     .text = {text, n}};
     struct outbox_item *item = create(c->link, &m, &why, wrong, now);
     struct outbox_link *l = find_link(o, c->link);
     struct outbox_way *way = find_way(l, c);
@@ -355,7 +384,7 @@ static bool is_ambiguous(const struct outbox_link *l)
 /* The newest connection that the item is for; free: of those that something can be begun on. */
 static struct outbox_way *choose(const struct outbox_link *l, const struct outbox_item *item, bool free)
 {
-    bool anywhere = item->passed && !is_ambiguous(l);
+    bool anywhere = item->passed && !item->stranded && !is_ambiguous(l);
     struct outbox_way *way = l->ways;
     while (way && !(alive(way) && (anywhere || fits(item, way->c)) && !(free && way->taken)))
         way = way->next;
@@ -618,6 +647,22 @@ void outbox_up(struct outbox *o, struct connection *c)
     l->changed = true;
 }
 
+/* A reply whose connection is gone. Where each message has an answer it waits for the next one from there; else it
+ * answered what is over. */
+static void strand(struct outbox *o, struct outbox_link *l, struct outbox_way *way)
+{
+    struct outbox_item *item = way->replies.first;
+    bool waits = way->c->machine.protocol->answers_each && !o->stopping;
+    if (!waits || l->queue.n >= OUTBOX_QUEUE) {
+        give_up(o, l, way, item, o->stopping ? o->stopping : waits ? "queue-full" : "connection-lost", NULL, 0);
+        return;
+    }
+    unlink_item(&way->replies, item);
+    item->way = NULL;
+    item->passed = item->stranded = true;
+    insert(&l->queue, item);
+}
+
 void outbox_down(struct outbox *o, struct connection *c)
 {
     struct outbox_link *l = find_link(o, c->link);
@@ -625,7 +670,7 @@ void outbox_down(struct outbox *o, struct connection *c)
     if (!way)
         return;
     while (way->replies.first)
-        give_up(o, l, way, way->replies.first, "connection-lost", NULL, 0);
+        strand(o, l, way);
     if (way->item && !way->replying)
         way->item->way = NULL;
     while (*at != way)

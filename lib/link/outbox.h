@@ -67,7 +67,9 @@ void outbox_open(struct outbox *o, const struct outbox_config *config, const str
 void outbox_add(struct outbox *o, struct link *link, const struct outbox_message *message, int64_t now);
 
 /* Puts a message up for exactly that connection, before those of the queue; it is copied as outbox_add does, and not
- * reported. That it is not taken, or that the connection ends before it is sent, is told on stderr. */
+ * reported. That it is not taken is told on stderr. When the connection ends before it is sent, one of a
+ * protocol that answers each message waits for the next one from that address, whatever the port; any other is given
+ * up. */
 void outbox_reply(struct outbox *o, struct connection *c, const unsigned char *text, size_t n, int64_t now);
 
 /* Puts a message that was given back on another link into this link's queue; it is copied as outbox_add does, and not

@@ -80,6 +80,7 @@ struct machine_event {
      * is answered with VERDICT_ACCEPT once it is kept, and settled when its hand-over has ended. */
     struct message message;
     uint64_t ticket;
+    uint64_t session; /* the first ticket of its session */
     bool owed;
     struct delivery delivery;
 };
@@ -177,6 +178,9 @@ struct protocol {
     bool (*next)(struct machine *m, struct machine_event *event);
     /* reply may be NULL. Where each message has an answer of its own, what it says is part of it. */
     void (*answer)(struct machine *m, uint64_t ticket, enum verdict verdict, const struct reply *reply, int64_t now);
+    /* Whether the sender still waits for the answer to that ticket: it was not refused meanwhile, nor has it given up.
+     * NULL: always. */
+    bool (*awaits)(const struct machine *m, uint64_t ticket);
     void (*settle)(struct machine *m, int64_t now);
     /* A message that waits for its verdict is refused now. */
     void (*refuse)(struct machine *m, int64_t now);

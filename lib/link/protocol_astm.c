@@ -91,7 +91,8 @@ static bool next(struct machine *m, struct machine_event *event)
     if (!astm_link_next(&m->astm, &e))
         return false;
     if (e.kind == ASTM_EVENT_MESSAGE) {
-        *event = (struct machine_event){MACHINE_MESSAGE, .message = e.message, .ticket = e.ticket, .owed = e.owed};
+        *event = (struct machine_event){MACHINE_MESSAGE, .message = e.message, .ticket = e.ticket,
+                                        .session = m->astm.session, .owed = e.owed};
         event->message.records = count_records(&e.message);
     } else {
         *event = (struct machine_event){MACHINE_DELIVERY, .delivery = delivery_of(&e)};
@@ -103,6 +104,11 @@ static void answer(struct machine *m, uint64_t ticket, enum verdict verdict, con
 {
     (void)reply; /* it goes out as a message of its own */
     astm_link_answer(&m->astm, ticket, verdict, now);
+}
+
+static bool awaits(const struct machine *m, uint64_t ticket)
+{
+    return astm_link_awaits(&m->astm, ticket);
 }
 
 static void settle(struct machine *m, int64_t now)
@@ -291,6 +297,7 @@ const struct protocol protocol_astm = {
     .push = push,
     .next = next,
     .answer = answer,
+    .awaits = awaits,
     .settle = settle,
     .refuse = refuse,
     .send = put_up,

@@ -91,6 +91,12 @@ static const char *unsendable(const unsigned char *text, size_t n)
     return (hl7 ? &protocol_hl7 : &protocol_astm)->unsendable(text, n);
 }
 
+static enum record_role role(const unsigned char *record, size_t n)
+{
+    enum record_role of_hl7 = protocol_hl7.role(record, n);
+    return of_hl7 == RECORD_INNER ? protocol_astm.role(record, n) : of_hl7;
+}
+
 static const unsigned char *out(const struct machine *m, size_t *n)
 {
     (void)m;
@@ -166,4 +172,5 @@ const struct protocol protocol_auto = {
     .held = held,
     .free = release,
     .inform = inform,
+    .role = role,
 };

@@ -19,6 +19,7 @@ struct handover_party {
     bool owed;         /* acknowledged already, or without acknowledgement: it is handed over whatever happens */
     struct link *link; /* needed for as long as the message waits */
     const struct protocol *protocol;
+    uint64_t session; /* the first ticket of the session that it came in: a query is sent again only within that */
 };
 
 /* A message on its way. */

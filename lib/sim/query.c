@@ -193,14 +193,32 @@ static enum sim_answer judge_status(const struct sim_query *q, const struct hl7_
     return SIM_ANSWER_WRONG;
 }
 
+/* Where all is well the answer has the orders. */
+static enum sim_answer judge_rows(const struct sim_query *q, const struct hl7_header *h, const char **why)
+{
+    enum sim_answer answer = judge_status(q, h, SIM_ANSWER_ORDERS, why);
+    if (answer != SIM_ANSWER_ORDERS || field_of(h, "ORC", 0).n || field_of(h, "OBR", 0).n)
+        return answer;
+    *why = "QAK-2 is OK, and there is no order (ORC, OBR)";
+    return SIM_ANSWER_WRONG;
+}
+
+/* Whether MSA-2, or in a message without it QRD-4, names the query. */
+static bool is_display_of(const struct sim_query *q, const struct hl7_header *h, const char **why)
+{
+    struct hl7_slice id = field_of(h, "MSA", 2), tag = field_of(h, "QRD", 4);
+    *why = id.n && !hl7_slice_is(id, q->by->control_id) ? "MSA-2 is not the query's"
+           : tag.n                                      ? is_tag(q, tag) ? NULL : "QRD-4 is not the query's"
+           : id.n                                       ? NULL
+                                                        : "it has neither MSA-2 nor QRD-4";
+    return !*why;
+}
+
 /* A display response has lines, or there is nothing to display. */
 static enum sim_answer judge_display(const struct sim_query *q, const struct hl7_header *h, const char **why)
 {
-    struct hl7_slice tag = field_of(h, "QRD", 4);
-    if (tag.n && !is_tag(q, tag)) {
-        *why = "QRD-4 is not the query's";
+    if (!is_display_of(q, h, why))
         return SIM_ANSWER_OTHER;
-    }
     enum sim_answer answer = judge_status(q, h, SIM_ANSWER_ORDERS, why);
     if (answer != SIM_ANSWER_ORDERS || field_of(h, "DSP", 1).n || field_of(h, "DSP", 3).n)
         return answer;
@@ -234,7 +252,7 @@ static enum sim_answer judge_answer(const struct sim_query *q, const struct hl7_
         *why = old ? "MSH-9 is neither QCK nor DSR" : "MSH-9 is no RSP";
         return SIM_ANSWER_WRONG;
     }
-    return judge_status(q, h, q->kind == SIM_QUERY_QBP ? SIM_ANSWER_ORDERS : SIM_ANSWER_FOLLOWS, why);
+    return q->kind == SIM_QUERY_QBP ? judge_rows(q, h, why) : judge_status(q, h, SIM_ANSWER_FOLLOWS, why);
 }
 
 /* Whether the segment names a specimen that was asked for. */

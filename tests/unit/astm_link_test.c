@@ -477,12 +477,17 @@ static const struct test rulings_12_14[] = {
     {HOST, "EOT for the last frame acknowledges it", SENT2 "> EOT < EOT done:sent frames:2 send:H|\\^&/ in:15000"},
     {HOST, "but is not sent unless asked for", ONE "send:H|\\^&|o/L|1/ > 2[L|1/] ?H|\\^&/L|1/ =accept < ACK"},
     {INTERRUPT, "asked for, frames are answered EOT while there is something to send",
-     ONE "send:H|\\^&|o/L|1/ > 2[L|1/] ?H|\\^&/L|1/ =accept < EOT told:interrupted acked:1-1 > EOT proven:1-1 in:0 @0 "
-         "< ENQ > ACK < 1[H|\\^&|o/]"},
+     ONE "send:H|\\^&|o/L|1/ > 2[P|1/] < EOT told:interrupted > EOT told:dropped in:0 @0 < ENQ > ACK < 1[H|\\^&|o/]"},
+    {INTERRUPT, "the one that ends a message is acknowledged, for what is handed over need not come again",
+     ONE
+     "send:H|\\^&|o/L|1/ > 2[L|1/] ?H|\\^&/L|1/ =accept < ACK untold:interrupted acked:1-1 > EOT proven:1-1 in:0 @0 "
+     "< ENQ > ACK < 1[H|\\^&|o/]"},
+    {INTERRUPT, "so is the one in which the next begins",
+     OPEN "send:H|\\^&|o/L|1/ > 1[H|\\^&/L|1/H|\\^&/] ?H|\\^&/L|1/ =accept < ACK > 2[P|1/] < EOT > EOT told:dropped"},
     {INTERRUPT, "a message that was interrupted will be sent again: what came of it is dropped",
      OPEN "send:H|\\^&|o/L|1/ > 1[H|\\^&/] < EOT > EOT told:dropped @0 < ENQ"},
     {INTERRUPT, "but if its sender goes on it is like any other",
-     OPEN "send:H|\\^&|o/L|1/ > 1[H|\\^&/] < EOT > 2[L|1/] ?H|\\^&/L|1/ =accept < EOT > EOT @0 < ENQ"},
+     OPEN "send:H|\\^&|o/L|1/ > 1[H|\\^&/] < EOT > 2[L|1/] ?H|\\^&/L|1/ =accept < ACK > EOT @0 < ENQ"},
     {INTERRUPT, "and only then", ONE "> 2[P|1/] < ACK untold:interrupted"},
     {INTERRUPT, "a refusal stays a refusal",
      ONE "send:H|\\^&|o/L|1/ > 2[L|1/] ?H|\\^&/L|1/ =never < NAK > 2[L|1/]! < NAK"},

@@ -19,6 +19,7 @@ struct stage {
     int verdicts;
     struct handover_party party; /* of the last verdict */
     enum verdict verdict;
+    bool query; /* it was for one */
     int repeats;
     char trail[64]; /* the tickets of all verdicts */
     int settled;
@@ -29,7 +30,7 @@ static void on_verdict(void *context, const struct handover_party *party, enum v
 {
     struct stage *s = context;
     (void)now;
-    (void)reply;
+    s->query = reply->query;
     s->verdicts++;
     s->party = *party;
     s->verdict = verdict;
@@ -138,14 +139,14 @@ static struct message message(const char *id, size_t len)
 static enum verdict offer(struct stage *s, const char *id, size_t len, uint64_t connection, uint64_t ticket)
 {
     struct message m = message(id, len);
-    struct handover_party party = {connection, ticket, false, &s->link, &protocol_astm};
+    struct handover_party party = {connection, ticket, false, &s->link, &protocol_astm, 0};
     return handover_offer(&s->h, &party, &m, "10.0.0.5:49152", &no_reply, 0);
 }
 
 static enum verdict offer_owed(struct stage *s, const char *id, uint64_t connection, uint64_t ticket)
 {
     struct message m = message(id, 80);
-    struct handover_party party = {connection, ticket, true, &s->link, &protocol_astm};
+    struct handover_party party = {connection, ticket, true, &s->link, &protocol_astm, 0};
     return handover_offer(&s->h, &party, &m, "10.0.0.5:49152", &no_reply, 0);
 }
 
@@ -396,8 +397,9 @@ static void test_query(void)
     struct message m = {
         .text = (const unsigned char *)text, .len = strlen(text), .notes = "", .complete = true, .framed = true};
     struct stage s;
-    struct handover_party one = {1, 1, false, &s.link, &protocol_astm};
-    struct handover_party two = {2, 1, false, &s.link, &protocol_astm}, again = {1, 2, false, &s.link, &protocol_astm};
+    struct handover_party one = {1, 1, false, &s.link, &protocol_astm, 0};
+    struct handover_party two = {2, 1, false, &s.link, &protocol_astm, 0},
+                          again = {1, 2, false, &s.link, &protocol_astm, 0};
     begin(&s, VIEW_MESSAGE, 10, 0);
     is_int(handover_offer(&s.h, &one, &m, "p", &no_reply, 0), VERDICT_WAIT, "a query waits");
     handover_pump(&s.h, 0);
@@ -409,6 +411,36 @@ static void test_query(void)
     is_int(handover_offer(&s.h, &two, &m, "p", &no_reply, 0), VERDICT_WAIT, "nor after its ACK");
     read_all(&s);
     is_int(lines(&s), 3, "it is asked again");
+    finish(&s);
+}
+
+/* A verdict that came after its query had been refused. */
+static void test_late_query(void)
+{
+    static const char text[] = "H|\\^&|q||sender\rQ|1|^S-1||ALL\rL|1|N\r";
+    struct message m = {
+        .text = (const unsigned char *)text, .len = strlen(text), .notes = "", .complete = true, .framed = true};
+    struct stage s;
+    struct handover_party party = {1, 1, false, &s.link, &protocol_astm, 1};
+    struct reply reply = {0};
+    begin(&s, VIEW_MESSAGE, 10, 0);
+    handover_offer(&s.h, &party, &m, "p", &reply, 0);
+    handover_pump(&s.h, 0);
+    ok(s.verdicts == 1 && s.query, "a verdict says that it is for a query");
+    handover_withhold(&s.h, 1, 1);
+    party.ticket = 2;
+    is_int(handover_offer(&s.h, &party, &m, "p", &reply, 0), VERDICT_ACCEPT, "in its session it is a repeat");
+    ok(!reply.repeated, "for which what was withheld goes out");
+    party.ticket = 3;
+    is_int(handover_offer(&s.h, &party, &m, "p", &reply, 0), VERDICT_ACCEPT, "and once more");
+    ok(reply.repeated, "for which nothing does");
+    party.ticket = party.session = 4;
+    is_int(handover_offer(&s.h, &party, &m, "p", &reply, 0), VERDICT_WAIT, "in the next session it is asked anew");
+    read_all(&s);
+    is_int(lines(&s), 2, "and handed over again");
+    offer(&s, "a", 100, 1, 5);
+    read_all(&s);
+    ok(s.verdicts == 3 && !s.query, "any other message is none");
     finish(&s);
 }
 
@@ -470,7 +502,7 @@ static void test_limit_unframed(void)
 {
     struct message m = message("x", 100);
     struct stage s;
-    struct handover_party party = {1, 1, true, &s.link, &protocol_astm};
+    struct handover_party party = {1, 1, true, &s.link, &protocol_astm, 0};
     begin(&s, VIEW_MESSAGE, 10, 1);
     offer(&s, "a", 100, 1, 1);
     m = message("x", 100);
@@ -490,7 +522,7 @@ static void test_unkept(void)
 {
     struct message m = message("x", 100);
     struct stage s;
-    struct handover_party party = {1, 1, true, &s.link, &protocol_astm};
+    struct handover_party party = {1, 1, true, &s.link, &protocol_astm, 0};
     begin(&s, VIEW_MESSAGE, 10, 0);
     m.len = SIZE_MAX / 4;
     is_int(handover_offer(&s.h, &party, &m, "p", &no_reply, 0), VERDICT_LATER, "an owed message without memory for it");
@@ -648,6 +680,7 @@ int main(void)
     test_starting_over();
     test_repeat_of_refused();
     test_query();
+    test_late_query();
     test_no_dedup();
     test_limit();
     test_limit_unframed();

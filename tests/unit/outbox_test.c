@@ -397,11 +397,57 @@ static void test_reply(void)
     outbox_reply(&box, &connections[0].c, text, sizeof text - 1, now);
     connections[0].c.source.gone = true;
     done_with(0, DELIVERY_LATER, "connection-lost", false);
+    up(2, 0, "10.0.0.6:1");
     down(0);
-    now += 5000;
+    is_seen("1> reply\n", "when its connection is gone it goes to another from there");
+    sent(1);
+    add(0, "c", "10.0.0.5");
+    is_seen("1> c\n", "and is not reported");
+    outbox_reply(&box, &connections[1].c, text, sizeof text - 1, now);
+    connections[1].c.source.gone = true;
+    done_with(1, DELIVERY_LATER, "connection-lost", false);
+    down(1);
+    is_seen("", "or it waits for one");
+    now += 50000;
+    up(3, 0, "10.0.0.5:7");
+    is_seen("3> c\n", "of what waits what came first goes first");
+    sent(3);
+    is_seen("c sent 2 50000\n3> reply\n", "then the reply");
+    done_with(3, DELIVERY_LATER, "error", false);
+    is_seen("", "which is not taken");
+    now += 1000;
     turn();
-    is_seen("", "it goes to no other connection");
+    is_seen("3> reply\n", "and tried again");
+    sent(3);
+    is_seen("", "but not reported");
     end("reply");
+}
+
+/* A reply that is an answer is of no use on another connection; and at the end none waits for one. */
+static void test_stranded(void)
+{
+    static const unsigned char text[] = "H|\\^&||||reply|\n", order[] = "MSH|^~\\&|order||||||OML|7|P|2.5\nPID|1\n";
+    begin(2, 60000, 1 << 20);
+    config[0].protocol = &protocol_astm;
+    up(0, 0, "10.0.0.5:1");
+    up(1, 0, "10.0.0.5:2");
+    outbox_reply(&box, &connections[0].c, text, sizeof text - 1, now);
+    down(0);
+    turn();
+    is_seen("", "a reply of ASTM goes to no other connection");
+    is_int(box.held, 0, "and is given up");
+    up(2, 1, "10.0.0.6:1");
+    outbox_reply(&box, &connections[2].c, order, sizeof order - 1, now);
+    outbox_reply(&box, &connections[2].c, order, sizeof order - 1, now);
+    turn();
+    outbox_stop(&box, "stopping", now + 10000, now);
+    turn();
+    connections[2].c.source.gone = true;
+    done_with(2, DELIVERY_LATER, "connection-lost", false);
+    down(2);
+    is_seen("2> order\n", "at the end");
+    is_int(box.held, 0, "nothing waits");
+    end("stranded");
 }
 
 /* What was given back on another link: it goes where the asker is, if there are others. */
@@ -525,6 +571,7 @@ int main(void)
     test_stalled();
     test_detected();
     test_reply();
+    test_stranded();
     test_passed();
     test_withdrawn();
     test_wrong_reply();

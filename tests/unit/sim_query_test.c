@@ -68,7 +68,9 @@ static void answers(void)
         {SIM_QUERY_ASTM, "a", "H|\\^&\rL|1|I\r", false, SIM_ANSWER_NOTHING},
         {SIM_QUERY_ASTM, "a", "H|\\^&\rQ|1|^a||ALL||||||||X\rL|1|N\r", false, SIM_ANSWER_NOTHING},
         {SIM_QUERY_ASTM, "a", "", false, SIM_ANSWER_NOTHING},
-        {SIM_QUERY_QBP, "a", MSH("RSP^K11") "MSA|AA|C7\rQAK|TC7|OK\r", true, SIM_ANSWER_ORDERS},
+        {SIM_QUERY_QBP, "a", MSH("RSP^K11") "MSA|AA|C7\rQAK|TC7|OK\rORC|NW|1\r", true, SIM_ANSWER_ORDERS},
+        {SIM_QUERY_QBP, "a", MSH("RSP^K11") "MSA|AA|C7\rQAK|TC7|OK\rOBR|1|1\r", true, SIM_ANSWER_ORDERS},
+        {SIM_QUERY_QBP, "a", MSH("RSP^K11") "MSA|AA|C7\rQAK|TC7|OK\rQPD|x|TC7|a\r", true, SIM_ANSWER_WRONG},
         {SIM_QUERY_QBP, "a", MSH("RSP^K11") "MSA|AA|C7\rQAK|TC7|NF\r", true, SIM_ANSWER_NOTHING},
         {SIM_QUERY_QBP, "a", MSH("RSP^K11") "MSA|AA|C7\rQAK|TC7|AE\r", true, SIM_ANSWER_WRONG},
         {SIM_QUERY_QBP, "a", MSH("RSP^K11") "MSA|AA|C7\rQAK|TC7\r", true, SIM_ANSWER_WRONG},
@@ -100,6 +102,10 @@ static void answers(void)
         {SIM_QUERY_QRY, "a", MSH("DSR^Q03") "MSA|AA|C7\rDSP|1||x\r", false, SIM_ANSWER_ORDERS},
         {SIM_QUERY_QRY, "a", MSH("DSR^Q03") "MSA|AA|C7\rQRD|1|R|D|TC7\r", false, SIM_ANSWER_NOTHING},
         {SIM_QUERY_QRY, "a", MSH("DSR^Q03") "MSA|AA|C7\rQRD|1|R|D|TC8\rDSP|1\r", false, SIM_ANSWER_OTHER},
+        {SIM_QUERY_QRY, "a", MSH("DSR^Q03") "MSA|AA|C8\rDSP|1||x\r", false, SIM_ANSWER_OTHER},
+        {SIM_QUERY_QRY, "a", MSH("DSR^Q03") "MSA|AA|C8\rQRD|1|R|D|TC7\rDSP|1||x\r", false, SIM_ANSWER_OTHER},
+        {SIM_QUERY_QRY, "a", MSH("DSR^Q03") "QRD|1|R|D|TC7\rDSP|1||x\r", false, SIM_ANSWER_ORDERS},
+        {SIM_QUERY_QRY, "a", MSH("DSR^Q03") "DSP|1||x\r", false, SIM_ANSWER_OTHER},
         {SIM_QUERY_QRY, "a", MSH("OML^O33") "SPM|1|a\rORC|NW\r", false, SIM_ANSWER_OTHER},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

@@ -145,7 +145,7 @@ static enum verdict stage_offer(struct stage *s, const char *id, size_t len, uin
         bytes_printf(&text, hl7 ? "OBX|%zu|NM|GLU||5.4|mmol/L\r" : "R|%zu|^^^GLU|5.4|mmol/L\r", text.len);
     bytes_puts(&text, hl7 ? "OBX|1|NM|K||4\r" : "L|1|N\r");
     struct message m = {.text = text.data, .len = text.len, .notes = "", .complete = true, .framed = true};
-    struct handover_party party = {ticket, ticket, false, &s->link, s->config.protocol};
+    struct handover_party party = {ticket, ticket, false, &s->link, s->config.protocol, 0};
     return handover_offer(&s->h, &party, &m, "10.0.0.5:49152", &reply, clock_ms());
 }
 
