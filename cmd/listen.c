@@ -485,6 +485,11 @@ static void on_reply(void *context, struct connection *c, const unsigned char *t
         outbox_pass(&l->outbox, orders, c->peer, text, n, now);
 }
 
+static void on_cancelled(void *context, struct connection *c)
+{
+    outbox_cancel(&((struct listener *)context)->outbox, c);
+}
+
 static void on_stopping(void *context, int64_t now)
 {
     struct listener *l = context;
@@ -572,6 +577,7 @@ static void listen_and_print(struct listener *l)
                                     .down = sends ? on_down : NULL,
                                     .done = sends ? on_done : NULL,
                                     .reply = on_reply,
+                                    .cancelled = on_cancelled,
                                     .stopping = on_stopping,
                                     .reload = l->links.file || l->journal ? on_reload : NULL,
                                     .retired = on_retired,

@@ -216,6 +216,41 @@ END
     stop_listener
 }
 
+@test "ASTM: an answer that waits while its query is cancelled is not sent" {
+    start_listener astm-listen --timers busy=1 -x 'grep \"A\" >/dev/null || printf "H|\\\\^&\nO|1|S1\nL|1\n"' 127.0.0.1:0
+    talk <<'END'
+> <ENQ>
+< <ACK>
+> @1H|\^&|7||sim<CR>Q|1|^S1<CR>L|1@
+< <ACK>
+> <EOT>
+< <ENQ>
+> <NAK>
+> <ENQ>
+< <ACK>
+> @1H|\^&|8||sim<CR>Q|1|^S1||||||||||A<CR>L|1@
+< <ACK>
+> <EOT>
+quiet 1500
+END
+    grep -q 'the query is cancelled, and its answer is not sent (1 that waited)' err
+    stop_listener
+    [ "$status" = 0 ]
+}
+
+@test "LAW: orders that wait at the end are reported as stopping" {
+    hold_log
+    gives "${RSP}${TWO}"
+    dial
+    printf '\v%s\x1c\r' "$(tr -d '[]' <<<"$QBP" | tr / '\r')" >&"$WIRE"
+    hear $'\v'
+    kill -TERM "$LISTENER"
+    await_log '*a message is not delivered: stopping (attempts: 0)*'
+    hang_up
+    wait_listener
+    [ "$status" = 0 ]
+}
+
 @test "ASTM: several specimens, ALL, and ranges come through whole" {
     local q
     start_listener astm-listen -o text -x 'cat >>"$DIR/got"' 127.0.0.1:0

@@ -189,6 +189,9 @@ static void on_message(struct connection *c, const struct machine_event *event, 
     enum verdict verdict = judge(c, event, &reply, now);
     if (verdict != VERDICT_ACCEPT) /* at once is only what came again */
         tell_verdict(c, verdict);
+    if (reply.query && verdict == VERDICT_WAIT && protocol_of(c)->cancels && protocol_of(c)->cancels(&event->message) &&
+        c->hub->hooks.cancelled)
+        c->hub->hooks.cancelled(c->hub->hooks.context, c);
     give_back(c, verdict, &reply, now); /* with the acknowledgement it may be forgotten */
     if (event->owed)
         answer_owed(c, event->ticket, verdict, now);

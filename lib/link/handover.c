@@ -532,7 +532,7 @@ enum verdict handover_offer(struct handover *h, const struct handover_party *par
     uint32_t entry = keyed ? ledger_find(&h->ledger, key) : LEDGER_NONE;
     unsigned had = 0;
     bool partial = false; /* it was refused when some targets had it */
-    *reply = (struct reply){0};
+    *reply = (struct reply){.query = query};
     if (entry != LEDGER_NONE) {
         struct ledger_entry *e = ledger_at(&h->ledger, entry);
         partial = e->decided && !e->accepted;

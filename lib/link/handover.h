@@ -61,11 +61,11 @@ void handover_add(struct handover *h, struct target *target, bool keep_stdout);
 /* Whether messages go to stdout. */
 bool handover_prints(const struct handover *h);
 
-/* Offers a message. peer is copied where needed. VERDICT_WAIT: the verdict comes later through `verdict`. For
- * VERDICT_ACCEPT, a repeat's, *reply is what a consumer gave back the first time, valid until the next call. For one
- * that is owed VERDICT_NEVER: nothing is handed over any more, and it went to the rejects file, or is lost, or left out
- * as more than -c asks for; VERDICT_LATER: there is no memory to keep it in. Who then cannot have it sent again calls
- * handover_lose. */
+/* Offers a message. peer is copied where needed. VERDICT_WAIT: the verdict comes later through `verdict`. *reply says
+ * whether it is a query. For VERDICT_ACCEPT, a repeat's, it is what a consumer gave back the first time, valid until
+ * the next call. For one that is owed VERDICT_NEVER: nothing is handed over any more, and it went to the rejects file,
+ * or is lost, or left out as more than -c asks for; VERDICT_LATER: there is no memory to keep it in. Who then cannot
+ * have it sent again calls handover_lose. */
 enum verdict handover_offer(struct handover *h, const struct handover_party *party, const struct message *message,
                             const char *peer, struct reply *reply, int64_t now);
 

@@ -26,6 +26,8 @@ struct hub_hooks {
     void (*done)(void *context, struct connection *connection, const struct delivery *delivery, int64_t now);
     /* A consumer gave a text back for a message that came there, which is to go out as one of our own. */
     void (*reply)(void *context, struct connection *connection, const unsigned char *text, size_t n, int64_t now);
+    /* The query that came there last is taken back: what waits to answer it is of no use any more. */
+    void (*cancelled)(void *context, struct connection *connection);
     /* The hub stops, at stop_by at the latest; once more when that comes earlier. */
     void (*stopping)(void *context, int64_t now);
     /* SIGHUP came; without this hook it ends the run as SIGTERM does. */

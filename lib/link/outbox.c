@@ -345,6 +345,28 @@ void outbox_reply(struct outbox *o, struct connection *c, const unsigned char *t
     free_item(item);
 }
 
+void outbox_cancel(struct outbox *o, struct connection *c)
+{
+    size_t n = 0;
+    struct outbox_link *l = find_link(o, c->link);
+    struct outbox_way *way = find_way(l, c);
+    if (!way)
+        return;
+    if (way->item && way->replying && connection_withdraw(c))
+        way->item = NULL;
+    for (struct outbox_item *item = way->replies.first, *next; item; item = next) {
+        next = item->next;
+        if (item == way->item)
+            continue;
+        discard(o, &way->replies, item);
+        n++;
+    }
+    l->changed |= n;
+    const struct log_event event = {"reply", name_of(c->link), c->peer, NULL, {{0}}};
+    if (n)
+        log_event(LOG_EVENT, &event, "the query is cancelled, and its answer is not sent (%zu that waited)", n);
+}
+
 /* ---- who goes where ---- */
 
 /* Whether something can be sent over it, sooner or later. */

@@ -72,6 +72,9 @@ void outbox_add(struct outbox *o, struct link *link, const struct outbox_message
  * up. */
 void outbox_reply(struct outbox *o, struct connection *c, const unsigned char *text, size_t n, int64_t now);
 
+/* Drops the replies that wait for that connection, and are not under way, and tells how many there were. */
+void outbox_cancel(struct outbox *o, struct connection *c);
+
 /* Puts a message that was given back on another link into this link's queue; it is copied as outbox_add does, and not
  * reported. That it is not taken is told on stderr. It goes to the newest connection; where there are some from several
  * addresses, to the newest from that of peer, whatever the port. */

@@ -223,6 +223,8 @@ struct protocol {
     /* By what the message is known when it comes again. False: it is never a repeat. *query: it is one only until it is
      * acknowledged. */
     bool (*key)(const struct message *message, unsigned char key[16], bool *query);
+    /* Whether a query takes back the one before. NULL: none does. */
+    bool (*cancels)(const struct message *message);
     /* line: one `message` line, whatever the configuration says of the output. */
     bool (*view_begin)(struct views *v, const struct link_config *config, bool line, const struct message *message,
                        const struct envelope *envelope);

@@ -251,6 +251,11 @@ static bool key(const struct message *m, unsigned char bytes[16], bool *query)
     return true;
 }
 
+static bool cancels(const struct message *m)
+{
+    return astm_query_of(m->text, m->len) == ASTM_QUERY_CANCELLED;
+}
+
 /* ---- views ---- */
 
 static bool view_begin(struct views *v, const struct link_config *config, bool line, const struct message *m,
@@ -322,6 +327,7 @@ const struct protocol protocol_astm = {
     .encode = astm_encode,
     .refusal = refusal,
     .key = key,
+    .cancels = cancels,
     .view_begin = view_begin,
     .view_more = view_more,
     .wire_line = wire_line,

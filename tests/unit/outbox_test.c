@@ -533,6 +533,43 @@ static void test_wrong_reply(void)
     end("wrong reply");
 }
 
+/* A query is taken back before it was answered. */
+static void test_cancelled(void)
+{
+    static const unsigned char text[] = "MSH|^~\\&|reply||||||RSP|7|P|2.5\nPID|1\n";
+    begin(5, 60000, 1 << 20);
+    up(0, 0, "10.0.0.5:1");
+    up(1, 0, "10.0.0.5:2");
+    outbox_cancel(&box, &connections[0].c);
+    for (int i = 0; i < 4; i++)
+        outbox_reply(&box, &connections[i / 3].c, text, sizeof text - 1, now);
+    turn();
+    is_seen("1> reply\n0> reply\n", "an answer is under way");
+    outbox_cancel(&box, &connections[0].c);
+    turn();
+    sent(0);
+    sent(1);
+    is_seen("", "those behind it are dropped");
+    outbox_reply(&box, &connections[0].c, text, sizeof text - 1, now);
+    turn();
+    begun = false;
+    outbox_cancel(&box, &connections[0].c);
+    is_seen("0> reply\n0 withdrawn\n", "one that has not come to anything is taken back");
+    is_int(box.held, 0, "and dropped");
+    outbox_reply(&box, &connections[0].c, text, sizeof text - 1, now);
+    turn();
+    is_seen("0> reply\n", "what comes later goes");
+    add(0, "a", "10.0.0.5:1");
+    outbox_cancel(&box, &connections[0].c);
+    turn();
+    is_seen("0 withdrawn\n0> a\n", "and so does the queue");
+    begun = true;
+    outbox_cancel(&box, &connections[0].c);
+    sent(0);
+    is_seen("a sent 1 0\n", "which is no answer");
+    end("cancelled");
+}
+
 static void test_stop(void)
 {
     begin(5, 60000, 1 << 20);
@@ -575,6 +612,7 @@ int main(void)
     test_passed();
     test_withdrawn();
     test_wrong_reply();
+    test_cancelled();
     test_stop();
     return done();
 }
