@@ -282,6 +282,44 @@ END
     [ "$status" = 0 ]
 }
 
+@test "ASTM: blank lines and a byte order mark before the H record of what is given back are left out" {
+    start_listener astm-listen -x 'cat >/dev/null; printf "\357\273\277\r\n \nH|\\\\^&|o-1\nL|1\n"' 127.0.0.1:0
+    talk <<'END'
+> <ENQ>
+< <ACK>
+> @1H|\^&|7||sim<CR>Q|1|^S1<CR>L|1@
+< <ACK>
+> <EOT>
+< <ENQ>
+> <ACK>
+< @1H|\^&|o-1@
+> <ACK>
+< @2L|1@
+> <ACK>
+< <EOT>
+END
+    stop_listener
+    [ "$status" = 0 ]
+}
+
+@test "HL7: what stands before the first message of what is given back is told" {
+    gives "/$RSP"
+    talk <<END
+> $QBP
+< [MSH|^~\\&|||||||RSP^K11|r-1|P|2.5.1/MSA|AA|q-1/QAK|t|OK/]
+END
+    none grep 'left out' err
+    stop_listener
+    rm err
+    gives "looking for S1/$RSP"
+    talk <<END
+> $QBP
+< [MSH|^~\\&|||||||RSP^K11|r-1|P|2.5.1/MSA|AA|q-1/QAK|t|OK/]
+END
+    grep -q 'before its first MSH segment: that is left out' err
+    stop_listener
+}
+
 @test "ASTM: an instrument that is busy, and one that bids at the same time, get the answer later" {
     start_listener astm-listen -v --timers busy=1,contention=1 -x 'cat >/dev/null' 127.0.0.1:0
     talk <<'END'

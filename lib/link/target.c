@@ -58,6 +58,28 @@ static bool is_blank(const struct bytes *text)
     return true;
 }
 
+/* A byte order mark and what is blank say nothing before a message. */
+static void skip_blanks(struct bytes *text)
+{
+    static const char mark[] = "\xEF\xBB\xBF";
+    size_t n = text->len >= 3 && memcmp(text->data, mark, 3) == 0 ? 3 : 0;
+    while (n < text->len && memchr(" \t\r\n", text->data[n], 4))
+        n++;
+    bytes_drop(text, n);
+}
+
+/* How many bytes stand before the first line that begins a message; all of them where none does. */
+static size_t before_first(const struct protocol *protocol, const struct bytes *text)
+{
+    for (size_t at = 0, end; at < text->len; at = end + 1) {
+        for (end = at; end < text->len && text->data[end] != '\r' && text->data[end] != '\n';)
+            end++;
+        if (end > at && protocol->role(text->data + at, end - at) != RECORD_INNER)
+            return at;
+    }
+    return text->len;
+}
+
 static void tell(const struct job *job, const char *text)
 {
     const struct log_event event = {"reply", job->party.link->config->name, job->envelope.peer, NULL, {{0}}};
@@ -69,6 +91,14 @@ static bool is_for_others(const struct job *job)
 {
     const unsigned consumers = 1u << TARGET_EXEC | 1u << TARGET_SINK;
     return job->reply.len || (job->lacks & (job->lacks - 1) & consumers);
+}
+
+/* Its machine finds the answer in it. */
+static void tell_lead(const struct job *job, const struct bytes *text)
+{
+    size_t before = before_first(job->party.protocol, text);
+    if (before && before < text->len)
+        tell(job, "what was given back has something before its first MSH segment: that is left out");
 }
 
 /* To a query an instrument waits for an answer, and sends what it does not get in vain once more. */
@@ -92,9 +122,12 @@ static bool say_nothing_known(const struct job *job, struct bytes *text)
 
 bool target_reply_fits(const struct job *job, struct bytes *text)
 {
+    skip_blanks(text);
     bool blank = is_blank(text);
-    if (job->party.protocol->answers_each)
-        return !blank; /* its machine finds the answer in it */
+    if (job->party.protocol->answers_each) {
+        tell_lead(job, text);
+        return !blank;
+    }
     enum astm_query query =
         job->copy.len ? astm_query_of(job->message.text, job->message.len) : ASTM_QUERY_NONE; /* a query has a copy */
     if (blank)

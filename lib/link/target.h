@@ -84,9 +84,10 @@ void target_remove(struct target *t, struct job *job);
 size_t target_reply_max(const struct job *job);
 
 /* What a consumer gave back for the job, which is its own still, made ready to be sent: the records of an ASTM reply
- * are ended by CR alone. Where nothing was given back for an ASTM query, by none of the consumers, it becomes the
- * message that says that nothing is known. False where there is none: nothing but blanks, no ASTM message, or for a
- * query that is cancelled; it tells of these two. */
+ * are ended by CR alone; blanks and a byte order mark before it are left out. Where nothing was given back for an ASTM
+ * query, by none of the consumers, it becomes the message that says that nothing is known. False where there is none:
+ * nothing but blanks, no ASTM message, or for a query that is cancelled; it tells of these two, and of what stands
+ * before the first message of HL7. */
 bool target_reply_fits(const struct job *job, struct bytes *text);
 
 #endif
