@@ -35,7 +35,7 @@ static const char help[] = "usage: astm-frame [-d] [OPTION ...] [FILE ...]\n"
 struct choice {
     enum astm_checksum checksum;
     size_t size, max_message;
-    bool decode, whole, session;
+    bool decode, whole, per_record, session;
     const char *making; /* an option that is for making frames alone; NULL: none was given */
 };
 
@@ -430,7 +430,7 @@ static bool take_option(struct decoder *d, struct choice *c, int option)
         return c->session = true;
     default:
         c->making = option == WHOLE ? "--whole" : "--per-record";
-        c->whole = option == WHOLE;
+        *(option == WHOLE ? &c->whole : &c->per_record) = true;
         return true;
     }
 }
@@ -440,6 +440,8 @@ static bool check_options(struct decoder *d, const struct choice *c)
 {
     if (c->decode && c->making)
         d->status = program_usage(d->program, "%s is for making frames, not for -d", c->making);
+    else if (c->whole && c->per_record)
+        d->status = program_usage(d->program, "--whole and --per-record exclude each other");
     else if (!c->decode && c->checksum == ASTM_CHECKSUM_AUTO)
         d->status = program_usage(d->program, "--checksum auto is for -d");
     return !d->status;

@@ -83,8 +83,8 @@ records() {
 
 @test "--whole is one run of ETB frames a message, and the last of both shapes counts" {
     framed 'H|\\^&\rP|1\rL|1\r' '<{1H|\^&/P|1/L|1/}##/.>' --whole
-    framed 'H|\\^&\rP|1\rL|1\r' '<{1H|\^&/P|1~##/.{2/L|1/}##/.>' --per-record --whole --size 9
-    framed 'H|\\^&\rL|1\r' '<{1H|\^&/}##/.{2L|1/}##/.>' --whole --per-record
+    framed 'H|\\^&\rP|1\rL|1\r' '<{1H|\^&/P|1~##/.{2/L|1/}##/.>' --whole --size 9
+    framed 'H|\\^&\rL|1\r' '<{1H|\^&/}##/.{2L|1/}##/.>' --per-record
     framed 'H|\\^&\rL|1\rH|\\^&\rL|1\r' '<{1H|\^&/L|1/}##/.{2H|\^&/L|1/}##/.>' --whole --session
 }
 
@@ -283,7 +283,7 @@ limited() {
 @test "a wrong command line is 64, and says where to look" {
     local args
     for args in -Z --no-such-option "--size 0" "--size 63994" "--size x" "--checksum sum" "--checksum auto" "--max-message 0" \
-        "-d --size 9" "--session -d" "-d --whole" "--per-record --decode" "-o text"; do
+        "-d --size 9" "--session -d" "-d --whole" "--per-record --decode" "--whole --per-record" "-o text"; do
         # shellcheck disable=SC2086 # to be split
         run --separate-stderr astm-frame $args two.astm
         [ "$status" = 64 ]

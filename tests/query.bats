@@ -103,6 +103,22 @@ LAW_ANSWER='> [MSH|^~\&|||||20260105||RSP^K11^RSP_K11|r-1|P|2.5.1|||NE|NE/MSA|AA
     [ "$(grep -c '^{"type":"message"' messages)" = 3 ]
 }
 
+@test "ASTM: the script of instlink(7) fails where its decoder does, and does not say that nothing is known" {
+    recipe 'Host queries of ASTM'
+    stop_listener
+    mkdir broken
+    printf '#!/bin/sh\nexit $DECODES\n' >broken/astm-decode
+    chmod +x broken/astm-decode
+    for DECODES in 71 74 127; do
+        export DECODES
+        run env PATH="$PWD/broken:$PATH" sh orders.sh </dev/null
+        [ "$status" = 75 ]
+    done
+    run sh orders.sh < <(printf 'H|\\^&\rQ|1|^S2\r') # without L
+    [ "$status" = 0 ]
+    [[ $output = *$'\nO|1|S2||^^^NA|R||||||A\n'* ]]
+}
+
 @test "ASTM: to a query for which nothing is given back the answer is H and L|1|I, with the query's delimiters" {
     start_listener astm-listen -x 'cat >/dev/null' 127.0.0.1:0
     talk <<'END'
