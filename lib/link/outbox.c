@@ -347,24 +347,20 @@ void outbox_reply(struct outbox *o, struct connection *c, const unsigned char *t
 
 void outbox_cancel(struct outbox *o, struct connection *c)
 {
-    size_t n = 0;
     struct outbox_link *l = find_link(o, c->link);
     struct outbox_way *way = find_way(l, c);
-    if (!way)
-        return;
-    if (way->item && way->replying && connection_withdraw(c))
+    struct outbox_item *item = way ? way->replies.last : NULL;
+    if (item && item == way->item) {
+        if (!connection_withdraw(c))
+            return; /* it is under way */
         way->item = NULL;
-    for (struct outbox_item *item = way->replies.first, *next; item; item = next) {
-        next = item->next;
-        if (item == way->item)
-            continue;
-        discard(o, &way->replies, item);
-        n++;
     }
-    l->changed |= n;
+    if (!item)
+        return;
+    discard(o, &way->replies, item);
+    l->changed = true;
     const struct log_event event = {"reply", name_of(c->link), c->peer, NULL, {{0}}};
-    if (n)
-        log_event(LOG_EVENT, &event, "the query is cancelled, and its answer is not sent (%zu that waited)", n);
+    log_event(LOG_EVENT, &event, "the query is cancelled, and its answer is not sent");
 }
 
 /* ---- who goes where ---- */

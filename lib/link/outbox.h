@@ -72,7 +72,7 @@ void outbox_add(struct outbox *o, struct link *link, const struct outbox_message
  * up. */
 void outbox_reply(struct outbox *o, struct connection *c, const unsigned char *text, size_t n, int64_t now);
 
-/* Drops the replies that wait for that connection, and are not under way, and tells how many there were. */
+/* Drops the reply that was put up last for that connection, unless it is under way, and says so on stderr. */
 void outbox_cancel(struct outbox *o, struct connection *c);
 
 /* Puts a message that was given back on another link into this link's queue; it is copied as outbox_add does, and not

@@ -547,9 +547,12 @@ static void test_cancelled(void)
     is_seen("1> reply\n0> reply\n", "an answer is under way");
     outbox_cancel(&box, &connections[0].c);
     turn();
-    sent(0);
     sent(1);
-    is_seen("", "those behind it are dropped");
+    sent(0);
+    is_seen("0> reply\n", "the last one behind it is dropped, and it alone");
+    sent(0);
+    turn();
+    is_seen("", "no more is there");
     outbox_reply(&box, &connections[0].c, text, sizeof text - 1, now);
     turn();
     begun = false;

@@ -112,7 +112,7 @@ static void gaps(void)
 
 static void odd_files(void)
 {
-    static const char other[] = "nonsense\n{\"type\":\"message\",\"id\":\"no\"}\n{\"type\":\"sent\"}\n"
+    static const char other[] = "{\"type\":\"message\",\"id\":\"no\"}\nnonsense\n{\"type\":\"sent\"}\n"
                                 "{\"type\":\"sent\",\"digest\":\"00\",\"count\":1}\n"
                                 "{\"type\":\"sent\",\"digest\":\"00000000000000000000000000000000\",\"count\":0}\n"
                                 "{\"type\":\"sent\",\"digest\":\"00000000000000000000000000000000\",\"count\":-1}\n"
