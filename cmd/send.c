@@ -269,6 +269,8 @@ static int summary(const struct send *s, int run)
     log_line(LOG_EVENT, "%llu sent, %llu not sent, %llu sent before, %llu no messages",
              (unsigned long long)r->delivered, (unsigned long long)r->failed, (unsigned long long)r->known,
              (unsigned long long)r->wrong);
+    if (r->cut)
+        log_line(LOG_ERROR, "what was still to be read was not: there are no reports on it");
     if (run && run != STATUS_UNREACHABLE)
         return run;
     if (r->forgetful)
@@ -326,6 +328,10 @@ int send_main(const char *name, const char *help, const struct protocol *protoco
         return program_usage(&s.program, "no endpoint; try '%s 127.0.0.1:4000 FILE'", name);
     s.files = argc - optind > 1 ? argv + optind + 1 : only_stdin;
     s.files_n = argc - optind > 1 ? argc - optind - 1 : 1;
+    if (s.files == only_stdin && fcntl(STDIN_FILENO, F_GETFD) < 0) {
+        log_line(LOG_ERROR, "stdin is closed");
+        return STATUS_IO;
+    }
     if (standard_open(true, &s.status) && open_state(&s)) {
         run(&s, argv[optind]);
         if (s.state)

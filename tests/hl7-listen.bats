@@ -265,12 +265,27 @@ without_origin() {
     start_listener bash -c "exec $OUT>&-; exec \"\$@\"" - hl7-listen 127.0.0.1:0
     dial
     say_block "$(text waiting)"
+    local first=$WIRE
+    dial
+    say_block 'MSH|^~\&|x' # is answered at once, so that what came before has been read
+    answered AR ''
     exec {OUT}>&-
+    WIRE=$first
     answered AE waiting
     hear CLOSE
     hang_up
     wait_listener
     [ "$status" = 74 ]
+}
+
+@test "a peer that never pauses does not keep signals out" {
+    start_listener hl7-listen -q 127.0.0.1:0
+    dial
+    cat /dev/zero >&"$WIRE" 2>/dev/null 3>&- &
+    local flood=$!
+    started+=("$flood")
+    stop_listener
+    [ "$status" = 0 ]
 }
 
 @test "a closed stdout ends with 74" {

@@ -495,6 +495,17 @@ END
 
 # ---- bounds ----
 
+@test "an input without an end, in which nothing is a message, does not keep signals out" {
+    run timeout -k 10 1 hl7-send -q "unix:$DIR/nobody" </dev/zero
+    [ "$status" = 124 ] # and not 137
+}
+
+@test "a closed stdin is no empty one" {
+    run timeout 20 bash -c 'hl7-send unix:nobody <&-'
+    [ "$status" = 74 ]
+    [[ $output = *'stdin is closed'* ]]
+}
+
 @test "a peer that answers nothing: no more is read than is worth holding" {
     numbered hl7 10000 19999 >"$DIR/many"
     quick

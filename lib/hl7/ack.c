@@ -118,11 +118,14 @@ struct hl7_wanted hl7_ack_wanted(const struct hl7_header *ours)
     bool answer = hl7_header_msa(ours, &msa) && !hl7_header_deferred(ours);
     if (!enhanced(ours, false, &accept, &application))
         return (struct hl7_wanted){.application = !answer};
-    return (struct hl7_wanted){
+    struct hl7_wanted wanted = {
         .enhanced = true,
         .accept = comes_on_success(accept) && !(answer && accept_code(hl7_code_of(msa.code))),
         .application = comes_on_success(application) && !answer,
     };
+    wanted.refusal = !wanted.accept && !wanted.application && !answer &&
+                     (accept == HL7_CONDITION_ER || application == HL7_CONDITION_ER);
+    return wanted;
 }
 
 /* ---- what they look like ---- */

@@ -49,10 +49,11 @@ struct hl7_due hl7_ack_due(const struct hl7_header *theirs, const struct hl7_msa
                            enum verdict verdict);
 
 /* What we wait for when we send a message, by its own MSH-15 and MSH-16: an accept acknowledgement, an application
- * acknowledgement, both, or nothing. Those that come only on error (ER) are not waited for. */
+ * acknowledgement, both, or nothing; or, where none comes but on error (ER), whether one does. */
 struct hl7_wanted {
     bool enhanced;
     bool accept, application;
+    bool refusal; /* none of them, but one that says that something went wrong: silence means that nothing did */
 };
 
 struct hl7_wanted hl7_ack_wanted(const struct hl7_header *ours);

@@ -344,10 +344,17 @@ static void finish(struct hl7_link *l, enum hl7_outcome outcome, const struct hl
         bytes_free(&l->sending);
 }
 
+/* Whether the message is on its way, and nothing comes unless something goes wrong. */
+static bool is_silence_consent(const struct hl7_link *l)
+{
+    return l->wants_refusal && !l->sending.len && !l->wants_commit;
+}
+
 /* It is sent when it has gone out and nothing more is waited for. */
 static void check_sent(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa)
 {
-    if (l->busy && !l->sending.len && !l->wants_commit && !l->wants_accept && !l->wants_application)
+    if (l->busy && !l->sending.len && !l->wants_commit && !l->wants_accept && !l->wants_application &&
+        !l->wants_refusal)
         finish(l, HL7_SENT, m, msa);
 }
 
@@ -728,6 +735,7 @@ bool hl7_link_send(struct hl7_link *l, const unsigned char *text, size_t n, int6
     l->wants_commit = l->config->release == 2;
     l->wants_accept = wanted.accept;
     l->wants_application = wanted.application;
+    l->wants_refusal = wanted.refusal;
     set_due(l);
     watch_sent(l, "block", text, n);
     return true;
@@ -807,6 +815,8 @@ void hl7_link_tick(struct hl7_link *l, int64_t now)
         hl7_block_refuse(&l->reader, &token);
         watch(l, "too-long", &token);
         open_block(l, &token, HL7_NOTICE_TOO_SLOW);
+    } else if (l->busy && now >= l->due && is_silence_consent(l)) {
+        finish(l, HL7_SENT, NULL, NULL);
     } else if (l->busy && now >= l->due) {
         tell(l, HL7_NOTICE_NO_ANSWER, "no answer within %g s", seconds(l->config->answer_ms));
         finish(l, HL7_NO_ANSWER, NULL, NULL);

@@ -140,7 +140,7 @@ struct hl7_link {
     size_t sent_at;
     struct bytes id; /* MSH-10 of the message being sent */
     bool busy;       /* its outcome is open */
-    bool enhanced, wants_commit, wants_accept, wants_application;
+    bool enhanced, wants_commit, wants_accept, wants_application, wants_refusal;
     int64_t due;        /* the answer's deadline … */
     int64_t due_stands; /* … put off by the time since then, if a verdict has been awaited */
     struct {

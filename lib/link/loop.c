@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SIGNALS = 65 };
+enum {
+    SIGNALS = 65,
+    SIGNALS_MS = 50, /* as long as something can always be read, signals are looked at so often */
+};
 
 static volatile sig_atomic_t caught[SIGNALS];
 static volatile sig_atomic_t any_caught;
@@ -117,6 +120,18 @@ static bool wait_for(struct loop *loop, size_t n, int64_t deadline)
     return errno == EINTR || errno == ENOMEM || errno == EAGAIN;
 }
 
+/* Signals come in while the loop waits; where it never has to, for there is always something to read, they are let in
+ * here. */
+static void admit_signals(struct loop *loop, int64_t now)
+{
+    sigset_t blocked;
+    if (!mask_known || now < loop->signals_at)
+        return;
+    loop->signals_at = now + SIGNALS_MS;
+    sigprocmask(SIG_SETMASK, &while_waiting, &blocked);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
 static void deliver_signals(struct loop *loop)
 {
     if (!any_caught)
@@ -150,8 +165,9 @@ bool loop_run(struct loop *loop)
         if (!gather(loop, &n, &deadline) || !wait_for(loop, n, deadline))
             return false;
         loop->wall_us = clock_wall_us();
-        deliver_signals(loop);
         int64_t now = clock_ms();
+        admit_signals(loop, now);
+        deliver_signals(loop);
         deliver_io(loop, now);
         deliver_deadlines(loop, now);
         if (loop->after_turn)

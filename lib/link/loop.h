@@ -35,6 +35,7 @@ struct loop {
     size_t capacity;
     bool any_gone;
     bool stop; /* set by whoever wants loop_run to return */
+    int64_t signals_at; /* when signals are let in next */
     void *context;
     void (*on_signal)(void *context, int signal, int64_t now);
     void (*after_turn)(void *context, int64_t now); /* after I/O and deadlines; may be NULL */

@@ -400,8 +400,11 @@ static const struct vector sending[] = {
     {"CA, where only that is asked for", "a", MORE("S", "|||AL|NE"), TEXT(REPLY("CA", "S")),
      OUT("S", "|||AL|NE") "done sent CA\n"},
     {"NE, NE: sent when it has gone out", "a", MORE("S", "|||NE|NE"), TEXT(""), OUT("S", "|||NE|NE") "done sent\n"},
-    {"ER, ER: likewise", "a", MORE("S", "|||ER|ER"), TEXT(REPLY("CE", "S")),
-     OUT("S", "|||ER|ER") "done sent\n! duplicate-answer\n"},
+    {"ER, ER: an error is waited for", "a", MORE("S", "|||ER|ER"), TEXT(REPLY("CE", "S")),
+     OUT("S", "|||ER|ER") "done error CE\n"},
+    {"NE, ER: likewise", "a", MORE("S", "|||NE|ER"), TEXT(REPLY("AR", "S")), OUT("S", "|||NE|ER") "done rejected AR\n"},
+    {"ER alone, and AA all the same", "a", MORE("S", "|||ER"), TEXT(REPLY("AA", "S")),
+     OUT("S", "|||ER") "done sent AA\n"},
     {"a 2 in MSH-16 makes no enhanced mode", "a", MORE("S", "||||2"), TEXT(REPLY("AA", "S")),
      OUT("S", "||||2") "done sent AA\n"},
     {"an answer of ours waits for nothing", "a", "MSH|^~\\&|A||||||RSP^K11|7|P|2.5\rMSA|AA|1\r", TEXT(""),
@@ -635,6 +638,11 @@ static void answers_in_time(void)
     is_int(hl7_link_deadline(&rig.link), 250000, "waits for each");
     tick(&rig, 250000);
     log_is(&rig, OUT("U", "|||AL|AL") "! no-answer\ndone no-answer\n", "and for both");
+    ok(send_text(&rig, MORE("V", "|||ER|ER"), 300000), "one that asks to be told of errors alone");
+    tick(&rig, 329999);
+    log_is(&rig, OUT("V", "|||ER|ER"), "waits for one as long");
+    tick(&rig, 330000);
+    log_is(&rig, "done sent\n", "and without one all is well");
     stop(&rig);
 }
 
