@@ -790,7 +790,7 @@ END
         segments error NE ER
         segments success NE SU
     } >"$DIR/file"
-    outcome 0
+    outcome 0 --answer-timeout 3 # as long an error is waited for, where only that is asked for
     [[ $output = *'message 1 accepted: AA after '*'message 2 accepted: CA after '*'message 3 accepted: AA'* ]]
     [[ $output = *'message 4 accepted: nothing asked for'*'message 5 accepted: nothing asked for'* ]]
     [[ $output = *'6 accepted, 0 given up'* ]]
