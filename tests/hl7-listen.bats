@@ -91,6 +91,16 @@ answered() {
     fi
 }
 
+# has_been_read: what was said has been read, for what comes after it over another connection is answered.
+has_been_read() {
+    local first=$WIRE
+    dial
+    say_block 'MSH|^~\&|x'
+    answered AR ''
+    hang_up
+    WIRE=$first
+}
+
 # post ID [CODE]: a message with that id, which has to be answered with AA (or CODE).
 post() {
     say_block "$(text "$1")"
@@ -265,12 +275,8 @@ without_origin() {
     start_listener bash -c "exec $OUT>&-; exec \"\$@\"" - hl7-listen 127.0.0.1:0
     dial
     say_block "$(text waiting)"
-    local first=$WIRE
-    dial
-    say_block 'MSH|^~\&|x' # is answered at once, so that what came before has been read
-    answered AR ''
+    has_been_read
     exec {OUT}>&-
-    WIRE=$first
     answered AE waiting
     hear CLOSE
     hang_up
@@ -1308,6 +1314,7 @@ stalled_listener() {
     in_folder "$folder" start_listener hl7-listen -o raw 127.0.0.1:0
     dial
     say_block "$text"
+    has_been_read
 }
 
 @test "SIGTERM with a stalled stdout: AE after 10 s, exit 0, or 74 with a torn line; none spins" {

@@ -59,9 +59,9 @@ bool astm_query_nothing(struct bytes *out, const unsigned char *query, size_t n,
     struct astm_delimiters d = astm_delimiters_of(query, n);
     const unsigned char end[] = {'L', d.field, '1', d.field, 'I', '\r'};
     size_t before = out->len, at = 0;
-    struct astm_slice theirs = {NULL, 0};
+    struct astm_slice theirs;
     if (!astm_record_next(query, n, &at, &theirs) || theirs.n < 2 || theirs.p[0] != 'H')
-        theirs.n = 0;
+        theirs = (struct astm_slice){(const unsigned char *)"", 0};
     if (put_header(out, &d, theirs, time) && bytes_append(out, end, sizeof end))
         return true;
     out->len = before;

@@ -163,7 +163,7 @@ static enum record_role role(const unsigned char *record, size_t n)
 static void control_id(const unsigned char *text, size_t n, const unsigned char **id, size_t *len)
 {
     struct astm_delimiters d = astm_delimiters_of(text, n);
-    struct astm_slice header = {NULL, 0};
+    struct astm_slice header = {(const unsigned char *)"", 0};
     size_t at = 0;
     astm_record_next(text, n, &at, &header);
     struct astm_slice field = astm_field(header, &d, 3);

@@ -117,8 +117,8 @@ static bool read_line(struct line *line, struct sent_key *key)
         return true;
     }
     const struct json_slice *digest = &wanted[DIGEST].text, *count = &wanted[COUNT].text;
-    const struct journal_text digits = {digest->p, digest->p + digest->n};
-    if (!digest->p || !count->p || count->n >= sizeof number || !journal_key_read(&digits, key->digest))
+    if (!digest->p || !count->p || count->n >= sizeof number ||
+        !journal_key_read(&(struct journal_text){digest->p, digest->p + digest->n}, key->digest))
         return false;
     memcpy(number, count->p, count->n);
     number[count->n] = '\0';
