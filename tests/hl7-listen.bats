@@ -1301,6 +1301,7 @@ start_proxy() {
     dial
     post first
     say "$VT$(text middle)"
+    has_been_read
     kill -s TERM "$LISTENER"
     await_log '*stopping'
     stop_listener INT
