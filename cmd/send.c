@@ -201,28 +201,6 @@ static void next_file(struct send *s)
 
 /* ---- the run ---- */
 
-static void on_stopping(void *context, int64_t now)
-{
-    struct send *s = context;
-    s->feed.over = true;
-    sender_stopping(&s->sender, now);
-}
-
-static void on_up(void *context, struct connection *c, int64_t now)
-{
-    sender_up(&((struct send *)context)->sender, c, now);
-}
-
-static void on_down(void *context, struct connection *c, int64_t now)
-{
-    sender_down(&((struct send *)context)->sender, c, now);
-}
-
-static void on_done(void *context, struct connection *c, const struct delivery *delivery, int64_t now)
-{
-    sender_done(&((struct send *)context)->sender, c, delivery, now);
-}
-
 /* Opens the link, with as many connections as messages are on their way at once. */
 static bool open_link(struct send *s, const char *text)
 {
@@ -285,7 +263,7 @@ static int summary(const struct send *s, int run)
 static void run(struct send *s, const char *endpoint)
 {
     const struct hub_hooks hooks = {
-        .context = s, .up = on_up, .down = on_down, .done = on_done, .stopping = on_stopping};
+        .context = &s->sender, .up = sender_up, .down = sender_down, .done = sender_done, .stopping = sender_stopping};
     struct link_config *config = &s->link.config;
     handover_open(&s->handover, VIEW_MESSAGE, 0, 0);
     config->deaf = config->astm.deaf = true;

@@ -28,7 +28,7 @@ void child_close(int *pipe)
 
 /* ---- in the child ---- */
 
-static void reset_signals(void)
+void child_reset_signals(void)
 {
     sigset_t none;
     for (int s = 1; s < 65; s++)
@@ -53,7 +53,7 @@ static bool set_variables(const struct child_variable *variables, size_t n)
 static void become(const char *command, int in, int out, const struct child_variable *variables, size_t n)
 {
     setpgid(0, 0);
-    reset_signals();
+    child_reset_signals();
     if (!set_variables(variables, n) || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
         _exit(127);
     system_close_from(STDERR_FILENO + 1);

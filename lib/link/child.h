@@ -28,6 +28,9 @@ struct child_variable {
 /* The limit on descriptors that children have; without this call they have ours. */
 void child_keep_limit(const struct rlimit *descriptors);
 
+/* In a child that was just forked: all signals do again what they do by default, and none is blocked. */
+void child_reset_signals(void);
+
 /* Runs a command. False: errno says why not. */
 bool child_start(struct child *c, const char *command, const struct child_variable *variables, size_t n);
 

@@ -1,5 +1,6 @@
 #include "link/resolve.h"
 
+#include "link/child.h"
 #include "link/system.h"
 
 #include <arpa/inet.h>
@@ -75,11 +76,7 @@ static void child(int fd, const char *host, uint16_t port)
 {
     struct address addresses[RESOLVE_MAX];
     bool silent;
-    sigset_t none;
-    for (int s = 1; s < 32; s++)
-        signal(s, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    child_reset_signals();
     keep_only(&fd);
     size_t n = look_up(host, port, addresses, &silent) * sizeof *addresses;
     const char *p = (const char *)addresses;

@@ -244,7 +244,7 @@ static struct sender *of(struct loop_source *source)
 
 static bool is_finished(const struct sender *s)
 {
-    return (s->over || sender_full(s)) && !s->first && !s->hub->stopping;
+    return sender_full(s) && !s->first && !s->hub->stopping;
 }
 
 static int64_t deadline(struct loop_source *source)
@@ -307,7 +307,7 @@ void sender_done(void *context, struct connection *c, const struct delivery *del
 void sender_stopping(void *context, int64_t now)
 {
     struct sender *s = context;
-    s->cut = !s->over && !sender_full(s);
+    s->cut = !sender_full(s);
     s->over = true;
     outbox_stop(&s->outbox, s->hub->deserted ? "no-connection" : "stopping", s->hub->stop_by, now);
     fill(s, now); /* what waits is reported */
