@@ -94,7 +94,8 @@ END
     start_other ptys socat -d -d "pty,raw,echo=0,link=$DIR/left" "pty,raw,echo=0,link=$DIR/right"
     await 1 'starting data transfer' "$DIR/ptys.err"
     local ptys=$OTHER
-    start_other arrived astm-listen -q -c 2 "serial:$DIR/right,38400"
+    start_other arrived astm-listen -c 2 "serial:$DIR/right,38400"
+    await 1 ' connected' "$DIR/arrived.err" # what comes before the line is open is lost
     { astm a; astm b; } | timeout 40 astm-send -q --timers reply=1,busy=0.2 --retry 0.1,1,1 "serial:$DIR/left,38400" >"$DIR/out"
     reported sent | diff <(printf '%s\n' a b) -
     wait "$OTHER"

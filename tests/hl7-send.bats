@@ -188,7 +188,8 @@ set_up_sender_again() {
     start_other ptys socat -d -d "pty,raw,echo=0,link=$DIR/left" "pty,raw,echo=0,link=$DIR/right"
     await 1 'starting data transfer' "$DIR/ptys.err"
     local ptys=$OTHER
-    start_other arrived hl7-listen -q -c 2 "serial:$DIR/right,38400"
+    start_other arrived hl7-listen -c 2 "serial:$DIR/right,38400"
+    await 1 ' connected' "$DIR/arrived.err" # what comes before the line is open is lost
     { ask a; ask b; } | timeout 30 hl7-send -q --retry 0.1,1,1 "serial:$DIR/left,38400" >"$DIR/out"
     reported sent | diff <(printf '%s\n' a b) -
     wait "$OTHER"
