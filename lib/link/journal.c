@@ -15,6 +15,8 @@ enum {
     BLOCK = 64 << 10,  /* bytes that are read at a time, backwards */
     AT_ONCE = 1 << 30, /* the most bytes of one write */
     TRIES = 3,         /* to open a file that others put aside meanwhile */
+    HOT = 8 << 20,     /* bytes at the end of the file that stay in memory, for those who follow it */
+    COOL = 1 << 20,    /* bytes that leave it at a time */
     ENTRY = 35,        /* bytes of a key in a window line, with what stands before it: ,"…" */
     DIGITS = 2 * JOURNAL_KEY,
 };
@@ -176,6 +178,19 @@ static bool line_ended(const struct journal *j, off_t size, bool *ended)
     return true;
 }
 
+/* What has left the file's end is written once and hardly ever read: without it in memory the system has warm pages
+ * for what comes next, and keeps those of others. */
+static void cool(struct journal *j)
+{
+    if (j->size < j->cool)
+        j->cool = j->size / COOL * COOL; /* somebody truncated it */
+    if (j->size - j->cool < HOT + COOL)
+        return;
+    off_t to = (j->size - HOT) / COOL * COOL;
+    posix_fadvise(j->fd, j->cool, to - j->cool, POSIX_FADV_DONTNEED);
+    j->cool = to;
+}
+
 /* Appends the batch at `at`, where the file ends, and syncs it. */
 static bool put(struct journal *j, off_t at)
 {
@@ -186,6 +201,7 @@ static bool put(struct journal *j, off_t at)
     if ((ended || write_all(j->fd, (const unsigned char *)"\n", 1, &written)) &&
         write_all(j->fd, j->batch.data, j->batch.len, &written) && sync_data(j->fd)) {
         j->size = at + written;
+        cool(j);
         return true;
     }
     int error = errno;
@@ -377,6 +393,7 @@ static bool mend(struct journal *j, struct walk *w, off_t size)
     off_t begin, written = 0;
     bool ours;
     j->size = size;
+    j->cool = size / COOL * COOL;
     if (!line_begin(w, size, 0, &begin))
         return false;
     if (begin == size)

@@ -49,6 +49,7 @@ struct journal {
     char why[JOURNAL_WHY]; /* the last failure, for people: the path and what is wrong, without LF */
     /* Private. */
     off_t size;             /* bytes of the file when it was last known to end with LF, or to be empty */
+    off_t cool;             /* up to there it was told that the file need not stay in memory */
     off_t cut_from, cut_to; /* what a failed batch left between them is to be cut off; the same: nothing */
 };
 

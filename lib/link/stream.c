@@ -132,6 +132,22 @@ void stream_take(struct stream *s, size_t n)
     }
 }
 
+bool stream_move(struct stream *s, struct bytes *to)
+{
+    size_t n = s->piece.len - s->at;
+    if (!to->len && !s->at) {
+        struct bytes spare = *to;
+        *to = s->piece;
+        s->piece = spare;
+        s->taken += n;
+        return true;
+    }
+    if (!bytes_append(to, s->piece.data + s->at, n))
+        return false;
+    stream_take(s, n);
+    return true;
+}
+
 void stream_reset(struct stream *s)
 {
     stream_take(s, s->piece.len - s->at);

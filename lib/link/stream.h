@@ -38,6 +38,9 @@ const unsigned char *stream_rest(const struct stream *s, size_t *n);
 /* n bytes of it have been taken. */
 void stream_take(struct stream *s, size_t n);
 
+/* Takes all of it, and puts it at the end of `to`. False when memory is exhausted: nothing is taken then. */
+bool stream_move(struct stream *s, struct bytes *to);
+
 /* All that is rendered and not taken is dropped, with the beginning of a message that is rendered in part: those jobs
  * are to be forgotten, or rendered anew. */
 void stream_reset(struct stream *s);

@@ -159,13 +159,10 @@ static bool gather(struct target_journal *t, int64_t now)
     struct stream *s = &t->stream;
     uint64_t produced;
     do {
-        size_t n;
         produced = s->produced;
         stream_render(s, now);
-        const unsigned char *p = stream_rest(s, &n);
-        if (n && !journal_append(&t->journal, p, n))
+        if (!stream_move(s, &t->journal.batch))
             return false;
-        stream_take(s, n);
     } while (s->produced > produced);
     if (s->viewing)
         cut_torn(t);

@@ -89,6 +89,17 @@ static int fake_ftruncate(int fd, off_t size)
     return goes_wrong(fake.cut_error) ? -1 : ftruncate(fd, size);
 }
 
+/* Up to where it was said that the file need not stay in memory. */
+static off_t cool_to;
+
+static int fake_fadvise(int fd, off_t at, off_t n, int advice)
+{
+    (void)fd;
+    ok(advice == POSIX_FADV_DONTNEED && at == cool_to, "what leaves the memory is what comes next");
+    cool_to = at + n;
+    return 0;
+}
+
 static int fake_flock(int fd, int how)
 {
     called('l');
@@ -108,6 +119,7 @@ static int fake_close(int fd)
 #define fsync fake_fsync
 #define ftruncate fake_ftruncate
 #define flock fake_flock
+#define posix_fadvise fake_fadvise
 #define close fake_close
 #include "link/folder.c"
 #include "link/journal.c"
@@ -127,6 +139,7 @@ static bool line_key(const unsigned char *line, size_t n, unsigned char key[JOUR
 #undef fsync
 #undef ftruncate
 #undef flock
+#undef posix_fadvise
 #undef close
 
 static void well(void)
@@ -582,6 +595,46 @@ static void test_big_batch(void)
 }
 
 /* A write fails after `room` bytes, or the sync does: nothing stays, and the next commit writes all of it. */
+static void add_megabytes(struct journal *j, int n)
+{
+    static const char line[] = "{\"type\":\"x\"}\n";
+    enum { LINE = sizeof line - 1 };
+    for (int i = 0; i < n; i++) {
+        while (j->batch.len < 1 << 20)
+            if (!bytes_append(&j->batch, line, LINE))
+                abort();
+        if (journal_commit(j) != JOURNAL_OK)
+            abort();
+    }
+}
+
+static void test_memory(void)
+{
+    enum { MB = 1 << 20 };
+    struct journal j;
+    no_file();
+    open_well(&j);
+    well();
+    cool_to = 0;
+    add_megabytes(&j, 8);
+    is_int(cool_to, 0, "8 MB stay in memory");
+    add_megabytes(&j, 12);
+    is_int(cool_to, 12 * MB, "... and no more");
+    if (truncate(file, 0) != 0)
+        abort();
+    cool_to = MB; /* behind the first batch after that */
+    add_megabytes(&j, 10);
+    is_int(cool_to, 2 * MB, "a file that was truncated begins anew");
+    journal_close(&j);
+    open_well(&j);
+    cool_to = 10 * MB;
+    add_megabytes(&j, 8);
+    is_int(cool_to, 10 * MB, "what was there before is nothing to us");
+    add_megabytes(&j, 4);
+    is_int(cool_to, 14 * MB, "what came since is");
+    journal_close(&j);
+}
+
 static void fails(const char *name, int write_error, off_t room, int sync_error)
 {
     struct journal j;
@@ -1271,6 +1324,7 @@ int main(void)
     test_mend_fails();
     test_commit();
     test_big_batch();
+    test_memory();
     test_failures();
     test_cut_fails();
     test_limit();
