@@ -135,6 +135,8 @@ void stream_take(struct stream *s, size_t n)
 bool stream_move(struct stream *s, struct bytes *to)
 {
     size_t n = s->piece.len - s->at;
+    if (!n)
+        return true;
     if (!to->len && !s->at) {
         struct bytes spare = *to;
         *to = s->piece;
