@@ -436,8 +436,9 @@ END
     local n=0 run=0 wanted
     : >"$DIR/out"
     while [ "$n" -lt 300 ] && [ $((++run)) -lt 60 ]; do
-        hl7-send -q --state "$DIR/state" "127.0.0.1:$PORT" "$DIR/orders" >"$DIR/out.$run" 2>"$DIR/err.$run" 3>&- &
         wanted=$((n + 1 + RANDOM % 40))
+        head -n $((wanted + 40)) "$DIR/orders" >"$DIR/some" # however late it is killed
+        hl7-send -q --state "$DIR/state" "127.0.0.1:$PORT" "$DIR/some" >"$DIR/out.$run" 2>"$DIR/err.$run" 3>&- &
         for ((i = 0; i < 2000; i++)); do
             [ -e "$DIR/state" ] && [ "$(wc -l <"$DIR/state")" -ge $wanted ] && break
             kill -0 $! 2>/dev/null || break
