@@ -649,6 +649,7 @@ truncated() {
     printf 'hers' >>"$J"
     call d
     grep -qx hers "$J"
+    [ "$(grep -c 'somebody truncated it: [1-9][0-9]* bytes' "$DIR/err")" = 2 ]
     [ "$(ids | paste -s)" = "c	d" ]
     stop_listener
 }

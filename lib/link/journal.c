@@ -222,8 +222,15 @@ enum journal_result journal_commit(struct journal *j)
     struct stat file;
     if (!j->batch.len)
         return JOURNAL_OK;
-    if (fstat(j->fd, &file) == 0 && !file.st_nlink)
+    if (j->fd < 0)
         return gone(j);
+    bool known = fstat(j->fd, &file) == 0;
+    if (known && !file.st_nlink)
+        return gone(j);
+    if (known && file.st_size < j->size) {
+        j->missing += (uint64_t)(j->size - file.st_size);
+        j->size = -1;
+    }
     if (!cut_back(j) || fstat(j->fd, &file) != 0 || !put(j, file.st_size) || fstat(j->fd, &file) != 0)
         return fail(j, JOURNAL_FAILED, errno, NULL);
     if (!file.st_nlink)
@@ -451,8 +458,13 @@ static enum journal_result open_next(struct journal *next, const char *path, con
 enum journal_result journal_reopen(struct journal *j, const unsigned char *keys, size_t n)
 {
     struct journal next;
+    struct stat held;
     if (is_current(j))
         return JOURNAL_SAME;
+    if (j->fd >= 0 && fstat(j->fd, &held) == 0 && !held.st_nlink) {
+        let_go(j);
+        j->cut_from = j->cut_to = 0;
+    }
     enum journal_result result = open_next(&next, j->path, keys, n);
     if (result != JOURNAL_OK) {
         j->error = next.error;
@@ -576,12 +588,14 @@ static bool collect(struct journal *j, struct tail *t, off_t end)
         t->walk->nul = false;
         if (!line_begin(t->walk, end - 1, least, &begin))
             return false;
-        if (begin < least)
+        j->unread = begin < least;
+        if (j->unread)
             return true;
         j->damaged += t->walk->nul;
         if (!t->walk->nul && !take_line(t, begin, end - 1))
             return false;
     }
+    j->unread = end && t->more;
     return true;
 }
 

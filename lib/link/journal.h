@@ -20,9 +20,9 @@
 #include <sys/types.h>
 
 enum {
-    JOURNAL_HEAD = 64 << 10,  /* bytes of a line that are looked at */
-    JOURNAL_TAIL = 256 << 20, /* bytes at the end of the file that are looked through for keys */
-    JOURNAL_KEPT = 1 << 20,   /* bytes of storage that is kept from batch to batch */
+    JOURNAL_HEAD = 64 << 10, /* bytes of a line that are looked at */
+    JOURNAL_TAIL = 1 << 30,  /* bytes at the end of the file that are looked through for keys */
+    JOURNAL_KEPT = 1 << 20,  /* bytes of storage that is kept from batch to batch */
     JOURNAL_WHY = 512,
 };
 
@@ -38,18 +38,20 @@ enum journal_result {
 
 struct journal {
     const char *path; /* the owner's; as long as the journal is open */
-    int fd;           /* -1: not open */
+    int fd;           /* -1: not open, or it was deleted and let go */
     /* Whole lines, each with its LF, for the next commit. The owner may append to it directly, a line piece by piece,
      * and cut it back to the end of a line. */
     struct bytes batch;
     uint64_t cut;     /* bytes of a torn last line that were cut off when the file was opened; never acknowledged */
     bool ended;       /* a last line without an end was there that is none of ours: it was given one */
     uint64_t damaged; /* lines with NULs in them that journal_tail has met: a power cut, never acknowledged */
+    bool unread;      /* journal_tail wanted more, and did not look any further back */
+    uint64_t missing; /* bytes that somebody truncated the file by, behind our back; the owner's to reset */
     int error;        /* errno of the last failure, or what comes nearest to it */
     char why[JOURNAL_WHY]; /* the last failure, for people: the path and what is wrong, without LF */
     /* Private. */
-    off_t size;             /* bytes of the file when it was last known to end with LF, or to be empty */
-    off_t cool;             /* up to there it was told that the file need not stay in memory */
+    off_t size; /* bytes of the file when it was last known to end with LF, or to be empty; -1: it is not known */
+    off_t cool; /* up to there it was told that the file need not stay in memory */
     off_t cut_from, cut_to; /* what a failed batch left between them is to be cut off; the same: nothing */
 };
 
@@ -67,8 +69,8 @@ enum journal_result journal_open(struct journal *j, const char *path);
  * the oldest first. A key may come twice. Messages without a key are passed over, and so are lines of other kinds, and
  * those with NULs in them (j->damaged); a window line is the end of the search, for it holds what was remembered when
  * it was written. Not more than JOURNAL_TAIL bytes are looked through, in blocks, so that of very long messages fewer
- * are known. To be called between journal_open and the first commit. False where the file cannot be read or memory is
- * exhausted; keys is as before then. */
+ * are known (j->unread). To be called between journal_open and the first commit. False where the file cannot be read or
+ * memory is exhausted; keys is as before then. */
 bool journal_tail(struct journal *j, size_t most, struct bytes *keys);
 
 /* Appends bytes of lines to the batch. False when memory is exhausted; the batch is as before then. */
@@ -98,8 +100,9 @@ void journal_drop(struct journal *j);
 /* On SIGHUP, or after JOURNAL_GONE. Where the path leads to another file than the open one, or to none, that file is
  * opened or created as journal_open does, the window line of these keys (as above) is appended to it and on stable
  * storage with the file's name, and only then the old one is let go. The batch goes to whichever file is open when it
- * is committed: commit it first. OK: cut and ended are those of the new file. All but OK and SAME: the old one stays.
- */
+ * is committed: commit it first. OK: cut and ended are those of the new file. All but OK and SAME: the old one stays,
+ * unless it was deleted: nobody would find its lines, and the room it takes may be what is missing, so it is let go
+ * first. Without any file journal_commit is GONE. */
 enum journal_result journal_reopen(struct journal *j, const unsigned char *keys, size_t n);
 
 /* Lets go of the file. A batch that was not committed is dropped. */

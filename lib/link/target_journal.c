@@ -67,6 +67,9 @@ static void tell_mended(const struct journal *j)
         log_line(LOG_ERROR, "JOURNAL: %s: its last line had no end: it was given one", j->path);
     if (j->damaged)
         log_line(LOG_ERROR, "JOURNAL: %s: %llu lines in it are damaged", j->path, (unsigned long long)j->damaged);
+    if (j->unread)
+        log_line(LOG_ERROR, "JOURNAL: %s: of the messages before its last %d MB no repeat is known (--dedup)", j->path,
+                 JOURNAL_TAIL >> 20);
 }
 
 static bool window(const struct ledger *ledger, struct bytes *keys)
@@ -95,6 +98,14 @@ static enum journal_result reopen(struct target_journal *t)
     return result;
 }
 
+static void tell_missing(struct journal *j)
+{
+    if (j->missing)
+        log_line(LOG_ERROR, "JOURNAL: %s: somebody truncated it: %llu bytes of its lines are gone", j->path,
+                 (unsigned long long)j->missing);
+    j->missing = 0;
+}
+
 static void commit(struct target_journal *t, int64_t now)
 {
     if (t->astray)
@@ -107,6 +118,7 @@ static void commit(struct target_journal *t, int64_t now)
         log_line(LOG_ERROR, "JOURNAL: %s was deleted: it begins anew", t->journal.path);
         result = journal_commit(&t->journal);
     }
+    tell_missing(&t->journal);
     if (result != JOURNAL_OK) {
         refuse(t, t->journal.why, now);
         return;

@@ -832,6 +832,7 @@ static void test_others_truncate(void)
     if (truncate(file, 0) != 0)
         abort();
     is_int(commit(&j, "three\n"), JOURNAL_OK, "somebody has truncated the file");
+    is_int(j.missing, 8, "... which is known");
     holds(file, "three\n", "the lines go on where it ends now");
     if (truncate(file, 3) != 0)
         abort();
@@ -846,6 +847,7 @@ static void test_others_truncate(void)
     well();
     is_int(journal_commit(&j), JOURNAL_OK, "it goes on");
     holds(file, "five\n", "from there");
+    is_int(j.missing, 8 + 3 + 9, "what is missing is added up");
     journal_close(&j);
 }
 
@@ -870,10 +872,23 @@ static void test_others_delete(void)
     is_int(journal_reopen(&j, NULL, 0), JOURNAL_OK, "it is made anew");
     is_int(journal_commit(&j), JOURNAL_OK, "and the batch written there");
     holds(file, "{\"type\":\"window\",\"keys\":[]}\nthree\n", "whole");
+    unlink(file);
+    well();
+    fake.write_error = ENOSPC;
+    fake.errors = 1;
+    is_int(commit(&j, "four\n"), JOURNAL_GONE, "deleted where the disk is full");
+    is_int(journal_reopen(&j, NULL, 0), JOURNAL_FAILED, "it cannot be made anew at first");
+    ok(fake.calls[0] == 'c' && j.fd == -1, "the room of the old one is given back before (%s)", fake.calls);
+    ok(strstr(j.why, strerror(ENOSPC)), "... %s", j.why);
+    is_int(journal_commit(&j), JOURNAL_GONE, "... and nothing is handed over without it");
+    is_int(journal_reopen(&j, NULL, 0), JOURNAL_OK, "then it is made anew");
+    is_int(journal_commit(&j), JOURNAL_OK, "and the batch written there");
+    holds(file, "{\"type\":\"window\",\"keys\":[]}\nfour\n", "whole");
+    commit(&j, "three\n");
     if (rename(file, other) != 0)
         abort();
     is_int(commit(&j, "four\n"), JOURNAL_OK, "a renamed file goes on");
-    holds(other, "{\"type\":\"window\",\"keys\":[]}\nthree\nfour\n", "under its new name");
+    holds(other, "{\"type\":\"window\",\"keys\":[]}\nfour\nthree\nfour\n", "under its new name");
     journal_close(&j);
 }
 
@@ -1101,7 +1116,7 @@ static uint64_t tail_is(const struct bytes *text, size_t most, unsigned first, s
     bool fine = journal_tail(&j, most, &keys) && keys.len == 4 + n * JOURNAL_KEY && memcmp(keys.data, "kept", 4) == 0;
     for (size_t i = 0; fine && i < n; i++)
         fine = memcmp(keys.data + 4 + i * JOURNAL_KEY, key_of(first + (unsigned)i), JOURNAL_KEY) == 0;
-    ok(fine, "%s: %zu keys of %zu", name, (keys.len - 4) / JOURNAL_KEY, n);
+    ok(fine && !j.unread, "%s: %zu keys of %zu", name, (keys.len - 4) / JOURNAL_KEY, n);
     uint64_t damaged = j.damaged;
     bytes_free(&keys);
     journal_close(&j);
@@ -1207,6 +1222,7 @@ static void test_tail_bounded(void)
     open_well(&j);
     ok(journal_tail(&j, 1000, &keys) && keys.len == JOURNAL_KEY && memcmp(keys.data, key_of(2), JOURNAL_KEY) == 0,
        "a file that is too long is not looked through to its beginning");
+    ok(j.unread, "... which is known");
     is_int(j.damaged, 0, "... nor judged");
     journal_close(&j);
     bytes_free(&keys);
