@@ -50,6 +50,21 @@ setup() {
     cmp "$DIR/text" "$DIR/own"
 }
 
+@test "where MSH-18 names a set that is not what was sent, what comes back is in the set that it was read as" {
+    local msh='MSH|^~\\&|A|B|C|D|2026||ORU^R01|c1|P|2.5.1||||||~ISO IR87\r'
+    need jq
+    printf '%bPID|1||\x1b$B;3ED\x1b(B||M\xc3\xbcller\r' "$msh" >"$DIR/utf8"
+    alike hl7 "$DIR/utf8"
+    [ "$(jq -c '[.charset, .records[1][5]]' "$DIR/lines")" = '[null,"Müller"]' ]
+    printf '%bPID|1||\x1b$B\x1b(B4711||M\xfcller\r' "$msh" >"$DIR/latin1"
+    alike hl7 "$DIR/latin1"
+    [ "$(jq -c '[.charset, .records[1][3,5]]' "$DIR/lines")" = '["ISO-8859-1","4711","Müller"]' ]
+    printf '%bPID|1||\x1b$B;3ED\x1b(B||M\xfcller\r' "$msh" >"$DIR/both"
+    decoded hl7 "$DIR/both" >"$DIR/lines"
+    run -1 --separate-stderr encode hl7 <"$DIR/lines"
+    [ "$stderr" = "line 1: records[1]: U+5C71 is not in ISO-8859-1" ]
+}
+
 @test "what jq changes is changed in the text, and keys may come in any order" {
     need jq
     decoded hl7 "$DATA/batch.hl7" | head -n 1 >"$DIR/lines"

@@ -331,6 +331,17 @@ static bool read_as_decided(struct hl7_charset *c, struct hl7_slice text, struct
     return result == CHARSET_OK || (result == CHARSET_REPLACED && replaced(c));
 }
 
+/* Reads the text as what it looks like, and that is its set, whatever else it switches to. */
+static bool read_fallen_back(struct hl7_charset *c, enum declaration declaration, struct hl7_slice text,
+                             struct bytes *out, bool *as_is)
+{
+    fall_back(c, text);
+    add_note(c, declaration);
+    bool fine = read_as_decided(c, text, out, as_is);
+    set_name(c);
+    return fine;
+}
+
 /* Reads the text as MSH-18 says; where that cannot be, as what it looks like. */
 static bool read_declared(struct hl7_charset *c, enum declaration declaration, struct hl7_slice text, struct bytes *out,
                           bool *as_is)
@@ -346,9 +357,7 @@ static bool read_declared(struct hl7_charset *c, enum declaration declaration, s
             return replaced(c);
     }
     out->len = before;
-    fall_back(c, text);
-    add_note(c, declaration);
-    return read_as_decided(c, text, out, as_is);
+    return read_fallen_back(c, declaration, text, out, as_is);
 }
 
 bool hl7_charset_read(struct hl7_charset *c, struct charset *forced, struct hl7_slice declared,
@@ -371,11 +380,8 @@ bool hl7_charset_read(struct hl7_charset *c, struct charset *forced, struct hl7_
     c->base = declaration == KNOWN ? &c->declared : &c->fallback;
     c->switches = c->base->kind != CHARSET_UTF8 || declaration == NONE;
     c->switches = c->switches && has_alternates(declared, first) && memchr(text.p, ESCAPE, text.n);
-    if (declaration == UNKNOWN) {
-        fall_back(c, text);
-        add_note(c, UNKNOWN);
-        return read_as_decided(c, text, out, as_is);
-    }
+    if (declaration == UNKNOWN)
+        return read_fallen_back(c, UNKNOWN, text, out, as_is);
     if (ascii && !c->switches && (c->base->kind != CHARSET_ICONV || c->base->plain_ascii)) {
         set_name(c);
         *as_is = true;
