@@ -27,6 +27,7 @@ recipe() {
     [ -n "$line" ]
     line=${line//dial:10.0.0.1:4000/10.0.0.1:2575}
     line=${line/10.0.0.1:2575/--retry 0.1,1,1 unix:far}
+    line=${line/sleep 1/sleep 0.05}
     line=${line/ 2575/ unix:near}
     COMMAND[$1]=${line/ 4000/ unix:near}
 }
@@ -64,7 +65,7 @@ await_arrived() {
 
 # instrument PROTOCOL N: sends N messages, over and over until each is taken.
 instrument() {
-    instsim "$1" -q -c "$2" --attempts 100 --retry 0.1,1,1 --profile bloodgas ${3:+--timers "$3"} unix:near \
+    instsim "$1" -c "$2" --attempts 100 --retry 0.1,1,1 --profile bloodgas ${3:+--timers "$3"} unix:near \
         >/dev/null 2>instrument.err 3>&- &
     INSTRUMENT=$!
     started+=("$INSTRUMENT")
@@ -143,6 +144,75 @@ wanted() {
     done
     arrived | diff <(instsim hl7 - -c 200 --profile bloodgas | hl7-decode | grep -o '"control_id":"[^"]*"') -
     [ "$(grep -c '"status":"failed"' reports)" = 0 ]
+}
+
+# end_tail: of the second line, under load; its sender ends when all that it has read is sent, half a line perhaps. The
+# instrument pauses until that is done.
+end_tail() {
+    local i tail=
+    for ((i = 0; i < 1000; i++)); do
+        ! tail=$(pgrep -g "${RUN[sender]}" -x tail) || break
+        read -r -t 0.05 <>"$DIR/nothing" || :
+    done
+    kill "$tail"
+    kill -s STOP "$INSTRUMENT"
+    i=0
+    wait "${RUN[sender]}" || i=$?
+    [ $i -le 1 ]
+}
+
+# await_more FILE: the instrument goes on, and something is appended.
+await_more() {
+    local i before
+    before=$(wc -c <"$1")
+    kill -s CONT "$INSTRUMENT"
+    for ((i = 0; i < 1000; i++)); do
+        [ "$(wc -c <"$1")" = "$before" ] || return 0
+        read -r -t 0.05 <>"$DIR/nothing" || :
+    done
+    return 1
+}
+
+# sent_until_now: tells the instrument to stop, and prints how many of its messages were taken.
+sent_until_now() {
+    kill "$INSTRUMENT"
+    kill -s CONT "$INSTRUMENT"
+    wait "$INSTRUMENT"
+    sed -n 's/^instsim: \([0-9]*\) accepted.*/\1/p' instrument.err
+}
+
+@test "store and forward: under load the file is renamed again and again: in order, each once" {
+    local i n
+    recipe near 'Store and forward' 1
+    recipe sender 'Store and forward' 2
+    recipe rotate 'Store and forward' 3
+    COMMAND[far]='exec hl7-listen -q -j far.journal unix:far'
+    run_it near
+    run_it far
+    instrument hl7 1000000 # more than it comes to
+    until [ -s inbox ]; do
+        read -r -t 0.05 <>"$DIR/nothing" || :
+    done
+    for i in 1 2 3 4 5; do
+        run_it sender
+        kill -s CONT "$INSTRUMENT"
+        await_arrived $(($(arrived | wc -l) + 20 + RANDOM % 30))
+        end_tail
+        await_more inbox
+        listener=${RUN[near]} bash -c "${COMMAND[rotate]}" 2>>rotate.err 3>&-
+        kill -s STOP "$INSTRUMENT"
+        [ "$(head -c 16 inbox)" = '{"type":"window"' ]
+    done
+    sent_until_now >taken
+    n=$(<taken)
+    echo "# $n messages"
+    run_it sender
+    for ((i = 0; i < 1000; i++)); do
+        [ "$(arrived | wc -l)" -lt "$n" ] || break
+        read -r -t 0.05 <>"$DIR/nothing" || :
+    done
+    arrived | diff <(instsim hl7 - -c "$n" --profile bloodgas | hl7-decode | grep -o '"control_id":"[^"]*"') -
+    [ "$(grep '"status":"failed"' reports | grep -vc '"reason":"bad-line')" = 0 ]
 }
 
 @test "a plain pipeline passes messages on" {
