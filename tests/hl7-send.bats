@@ -429,6 +429,64 @@ END
     [ "$(wc -l <"$DIR/state")" = 3 ]
 }
 
+@test "--state: of several with one id, or with an empty one, that which was rejected is sent again, and no other" {
+    local id
+    for id in x ''; do
+        rm -f "$DIR/state"
+        for n in 1 2 3; do
+            ask "c$n" | sed "s/\"id\":\"c$n\"/\"id\":\"$id\"/"
+        done >"$DIR/text"
+        for run in 1 2 3; do
+            set_up_sender_again
+            quick --state "$DIR/state"
+            [ $run != 3 ] || sed -n 2p "$DIR/text" >&"$FEED" # alone it is known too
+            [ $run = 3 ] || cat "$DIR/text" >&"$FEED"
+            end_feed
+            if [ $run = 1 ]; then
+                take_order c1
+                hear_order c2
+                answer AR c2
+                take_order c3
+                ends_with 1
+                number_as 2 '"status":"failed","reason":"rejected"'
+            elif [ $run = 2 ]; then
+                take_order c2
+                ends_with 0
+                number_as 1 '"status":"sent","reason":"sent-before"'
+                number_as 2 '"status":"sent","code":"AA"'
+                number_as 3 '"status":"sent","reason":"sent-before"'
+            else
+                ends_with 0
+                number_as 1 '"status":"sent","reason":"sent-before"'
+            fi
+            hang_up
+        done
+    done
+}
+
+@test "--state: a second one with an id that was sent is rejected, and the program killed: it is sent again, alone too" {
+    local one two
+    one=$(ask c1 | sed 's/"id":"c1"/"id":"x"/') two=$(ask c2 | sed 's/"id":"c2"/"id":"x"/')
+    quick --state "$DIR/state"
+    feed "$one"
+    take_order c1
+    number_as 1 '"status":"sent"'
+    feed "$two"
+    hear_order c2
+    answer AR c2
+    number_as 2 '"status":"failed"'
+    stop_listener KILL
+    hang_up
+    set_up_sender_again
+    quick --state "$DIR/state"
+    feed "$two" "$one"
+    end_feed
+    take_order c2
+    ends_with 0
+    number_as 1 '"status":"sent","code":"AA"'
+    number_as 2 '"status":"sent","reason":"sent-before"'
+}
+
 @test "--state: killed in the middle and run again, over and over: all arrives, in order, and nothing twice that was reported" {
     numbered hl7 1 300 >"$DIR/orders"
     start_listener hl7-listen -q --dedup 0 127.0.0.1:0

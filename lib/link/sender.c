@@ -193,7 +193,7 @@ static void fill(struct sender *s, int64_t now)
 static bool remember(struct sender *s, int64_t now)
 {
     char times[64];
-    if (!s->unsaved)
+    if (!s->sent || !sent_unsaved(s->sent))
         return true;
     if (sent_sync(s->sent) == JOURNAL_OK) {
         s->unsaved = 0;

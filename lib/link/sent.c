@@ -16,22 +16,34 @@ enum {
     LINE_MAX_LEN = 16 << 20, /* bytes; an id is not longer */
 };
 
-/* A message that was sent, by the digest of its key; or how many with the text of that digest there were. */
+enum sent_kind {
+    UNUSED,
+    SENT, /* a message that was sent, by its text and count, and its id if it has one */
+    TEXT, /* how many with that text, and that id if they have one, there were in this run */
+    ID,   /* what is known of the messages with that id */
+};
+
 struct sent_entry {
     unsigned char digest[16];
-    uint64_t count; /* 0: it was sent; else of a text. Of an unused entry, digest and count are 0. */
-    bool used;
+    enum sent_kind kind;
+    bool shared; /* an ID: several came within a run, and texts tell them apart */
+    bool sent;   /* an ID that is not shared: its message was sent */
+    bool came;   /* an ID: one came in this run, … */
+    union {
+        unsigned char first[16]; /* … the first with a text of that digest */
+        uint64_t count;          /* of a TEXT */
+    };
 };
 
 /* ---- the table ---- */
 
-static struct sent_entry *find(const struct sent *s, const unsigned char digest[16], bool text)
+static struct sent_entry *find(const struct sent *s, const unsigned char digest[16], enum sent_kind kind)
 {
     size_t at;
     memcpy(&at, digest, sizeof at);
     for (;; at++) {
         struct sent_entry *e = &s->entries[at & (s->capacity - 1)];
-        if (!e->used || (memcmp(e->digest, digest, 16) == 0 && (e->count != 0) == text))
+        if (e->kind == UNUSED || (e->kind == kind && memcmp(e->digest, digest, 16) == 0))
             return e;
     }
 }
@@ -50,34 +62,25 @@ static bool grow(struct sent *s)
         return false;
     }
     for (size_t i = 0; i < old.capacity; i++)
-        if (old.entries[i].used)
-            *find(s, old.entries[i].digest, old.entries[i].count) = old.entries[i];
+        if (old.entries[i].kind != UNUSED)
+            *find(s, old.entries[i].digest, old.entries[i].kind) = old.entries[i];
     free(old.entries);
     return true;
 }
 
-/* The entry of that digest, made where there is none. NULL when memory is exhausted. */
-static struct sent_entry *need(struct sent *s, const unsigned char digest[16], bool text)
+/* The entry of that digest, made where there is none; another is where it was after the next call. NULL when memory is
+ * exhausted. */
+static struct sent_entry *need(struct sent *s, const unsigned char digest[16], enum sent_kind kind)
 {
     if (!grow(s))
         return NULL;
-    struct sent_entry *e = find(s, digest, text);
-    if (!e->used) {
-        e->used = true;
+    struct sent_entry *e = find(s, digest, kind);
+    if (e->kind == UNUSED) {
+        e->kind = kind;
         memcpy(e->digest, digest, 16);
         s->n++;
     }
     return e;
-}
-
-/* By what the message stands in the table. */
-static void digest_of(const struct sent_key *key, unsigned char out[16])
-{
-    struct digest d;
-    digest_init(&d);
-    digest_add(&d, key->digest, sizeof key->digest);
-    digest_add(&d, &key->count, sizeof key->count);
-    digest_end(&d, out);
 }
 
 static void digest_text(const unsigned char *p, size_t n, unsigned char out[16])
@@ -88,11 +91,52 @@ static void digest_text(const unsigned char *p, size_t n, unsigned char out[16])
     digest_end(&d, out);
 }
 
+/* Of the text and, where there is one, the id. */
+static void digest_both(const struct sent_key *key, unsigned char out[16])
+{
+    unsigned char both[32];
+    memcpy(out, key->digest, 16);
+    if (!key->id)
+        return;
+    memcpy(both, key->digest, 16);
+    digest_text(key->id, key->id_len, both + 16);
+    digest_text(both, sizeof both, out);
+}
+
+/* Of the whole key. */
+static void digest_of(const struct sent_key *key, unsigned char out[16])
+{
+    struct digest d;
+    unsigned char both[16];
+    digest_both(key, both);
+    digest_init(&d);
+    digest_add(&d, both, sizeof both);
+    digest_add(&d, &key->count, sizeof key->count);
+    digest_end(&d, out);
+}
+
+static struct sent_entry *need_id(struct sent *s, const struct sent_key *key)
+{
+    unsigned char digest[16];
+    digest_text(key->id, key->id_len, digest);
+    return need(s, digest, ID);
+}
+
+/* The message was sent. False when memory is exhausted. */
 static bool remember(struct sent *s, const struct sent_key *key)
 {
     unsigned char digest[16];
+    struct sent_entry *id = key->id ? need_id(s, key) : NULL;
+    if (key->id && !id)
+        return false;
+    if (id && !key->count) {
+        id->sent = true;
+        return true;
+    }
+    if (id)
+        id->shared = true;
     digest_of(key, digest);
-    return need(s, digest, false);
+    return need(s, digest, SENT);
 }
 
 /* ---- the file ---- */
@@ -100,9 +144,9 @@ static bool remember(struct sent *s, const struct sent_key *key)
 /* Reads a line of the file. False: it is none of ours. */
 static bool read_line(struct line *line, struct sent_key *key)
 {
-    enum { TYPE, ID, DIGEST, COUNT, WANTED };
+    enum { TYPE, NAME, DIGEST, COUNT, WANTED };
     struct json_wanted wanted[WANTED] = {[TYPE] = {.key = "type", .required = true},
-                                         [ID] = {.key = "id"},
+                                         [NAME] = {.key = "id"},
                                          [DIGEST] = {.key = "digest"},
                                          [COUNT] = {.key = "count", .number = true}};
     struct json_reader r;
@@ -111,12 +155,10 @@ static bool read_line(struct line *line, struct sent_key *key)
     if (line->state != LINE_WHOLE || !json_reader_members(&r, wanted, WANTED) || wanted[TYPE].text.n != 4 ||
         memcmp(wanted[TYPE].text.p, "sent", 4) != 0)
         return false;
-    *key = (struct sent_key){0};
-    if (wanted[ID].text.p) {
-        digest_text(wanted[ID].text.p, wanted[ID].text.n, key->digest);
+    const struct json_slice *id = &wanted[NAME].text, *digest = &wanted[DIGEST].text, *count = &wanted[COUNT].text;
+    *key = (struct sent_key){.id = id->p, .id_len = id->n};
+    if (id->p && !digest->p)
         return true;
-    }
-    const struct json_slice *digest = &wanted[DIGEST].text, *count = &wanted[COUNT].text;
     if (!digest->p || !count->p || count->n >= sizeof number ||
         !journal_key_read(&(struct journal_text){digest->p, digest->p + digest->n}, key->digest))
         return false;
@@ -167,38 +209,86 @@ enum journal_result sent_open(struct sent *s, const char *path)
     return JOURNAL_FAILED;
 }
 
-/* ---- from outside ---- */
-
-bool sent_look(struct sent *s, const unsigned char *id, size_t id_len, const unsigned char *text, size_t n,
-               struct sent_key *key, bool *known)
-{
-    unsigned char digest[16];
-    *key = (struct sent_key){.id = id, .id_len = id_len};
-    digest_text(id ? id : text, id ? id_len : n, key->digest);
-    if (!id) {
-        struct sent_entry *e = need(s, key->digest, true);
-        if (!e)
-            return false;
-        key->count = ++e->count;
-    }
-    digest_of(key, digest);
-    *known = s->capacity && find(s, digest, false)->used;
-    return true;
-}
-
-bool sent_add(struct sent *s, const struct sent_key *key)
+/* Appends the line of a message to the batch. */
+static bool write_line(struct sent *s, const struct sent_key *key)
 {
     struct bytes *out = &s->journal.batch;
     size_t before = out->len;
     char hex[33];
     digest_hex(key->digest, hex);
-    bool fine = remember(s, key) && bytes_puts(out, "{\"type\":\"sent\"") &&
-                (key->id ? json_key(out, "id") && json_string(out, key->id, key->id_len)
-                         : json_member(out, "digest", hex) && json_key(out, "count") && json_number(out, key->count)) &&
-                bytes_puts(out, "}\n");
+    bool fine =
+        bytes_puts(out, "{\"type\":\"sent\"") &&
+        (!key->id || (json_key(out, "id") && json_string(out, key->id, key->id_len))) &&
+        (!key->count || (json_member(out, "digest", hex) && json_key(out, "count") && json_number(out, key->count))) &&
+        bytes_puts(out, "}\n");
     if (!fine)
         out->len = before;
     return fine;
+}
+
+/* ---- from outside ---- */
+
+/* Counts the message among those of its text and id. */
+static bool count(struct sent *s, struct sent_key *key)
+{
+    unsigned char digest[16];
+    digest_both(key, digest);
+    struct sent_entry *e = need(s, digest, TEXT);
+    if (e)
+        key->count = ++e->count;
+    return e;
+}
+
+/* A second message of that id has come: from now on texts tell them apart, and if the first was sent, that is written
+ * again by its text. */
+static bool share(struct sent *s, const struct sent_key *key)
+{
+    struct sent_entry *id = need_id(s, key);
+    struct sent_key first = {.id = key->id, .id_len = key->id_len};
+    if (!id)
+        return false;
+    bool was_sent = id->sent;
+    memcpy(first.digest, id->first, 16);
+    id->shared = true;
+    return count(s, &first) && (!was_sent || sent_add(s, &first));
+}
+
+bool sent_look(struct sent *s, const unsigned char *id, size_t id_len, const unsigned char *text, size_t n,
+               struct sent_key *key, bool *known)
+{
+    unsigned char digest[16];
+    *key = (struct sent_key){.id = id_len ? id : NULL, .id_len = id_len};
+    digest_text(text, n, key->digest);
+    struct sent_entry *e = key->id ? need_id(s, key) : NULL;
+    if (key->id && !e)
+        return false;
+    if (e && !e->shared && !e->came) {
+        e->came = true;
+        memcpy(e->first, key->digest, 16);
+        *known = e->sent;
+        return true;
+    }
+    if ((e && !e->shared && !share(s, key)) || !count(s, key))
+        return false;
+    digest_of(key, digest);
+    *known = find(s, digest, SENT)->kind == SENT;
+    return true;
+}
+
+bool sent_add(struct sent *s, const struct sent_key *key)
+{
+    struct sent_key whole = *key;
+    struct sent_entry *id = key->id ? need_id(s, key) : NULL;
+    if (key->id && !id)
+        return false;
+    if (id && id->shared && !key->count)
+        whole.count = 1; /* it came first, before it was known that there are others */
+    return remember(s, &whole) && write_line(s, &whole);
+}
+
+bool sent_unsaved(const struct sent *s)
+{
+    return s->journal.batch.len;
 }
 
 enum journal_result sent_sync(struct sent *s)

@@ -64,25 +64,102 @@ static bool text_comes(const char *text, bool send)
 static void ids(void)
 {
     static const char odd[][8] = {
-        "", "\"", "\\", "\n", "\x01", "\xC3\xA9", "a\tb", "{}", "0",
+        "\"", "\\", "\n", "\x01", "\xC3\xA9", "a\tb", "{}", "0",
     };
     enum { ODD = sizeof odd / sizeof *odd };
     int right = 0;
     afresh();
-    ok(!id_comes("o-1", true) && id_comes("o-1", true), "an id is known once it was sent");
-    ok(!id_comes("o-2", false) && !id_comes("o-2", true), "and not before");
+    ok(!id_comes("o-1", true) && !id_comes("o-2", false), "ids that nothing is known of");
     ok(!comes("nul\0one", 7, "", true) && !comes("nul\0two", 7, "", true), "ids may hold NUL");
     for (size_t i = 0; i < ODD; i++)
         right += !id_comes(odd[i], true);
     is_int(right, ODD, "none of the odd ones is taken for another");
     again();
-    ok(id_comes("o-1", false) && id_comes("o-2", false) && !id_comes("o-3", false), "the next start knows them");
+    ok(id_comes("o-1", false) && !id_comes("o-2", true) && !id_comes("o-3", false),
+       "the next start knows those that were sent");
     ok(comes("nul\0one", 7, "", false) && !comes("nul\0tri", 7, "", false), "those with NUL too");
     right = 0;
     for (size_t i = 0; i < ODD; i++)
         right += id_comes(odd[i], false);
     is_int(right, ODD, "and the odd ones");
     ok(!text_comes("o-1", false), "an id is no text");
+    again();
+    ok(comes("o-1", 3, "changed", false) && id_comes("o-2", false), "and the start after it, whatever the text");
+    sent_close(&sent);
+}
+
+static bool x_comes(const char *text, bool send)
+{
+    return comes("x", 1, text, send);
+}
+
+/* Several messages with one id. */
+static void shared_ids(void)
+{
+    afresh();
+    ok(!x_comes("1", true) && !x_comes("2", false) && !x_comes("3", true) && !x_comes("3", true),
+       "each of the same id is another one, and the second fails");
+    again();
+    ok(x_comes("1", false) && !x_comes("2", false) && x_comes("3", false) && x_comes("3", false),
+       "it alone is not known");
+    again();
+    ok(!x_comes("2", false) && x_comes("3", false) && x_comes("1", false), "in any order");
+    again();
+    ok(!x_comes("2", true), "nor when it comes alone");
+    again();
+    ok(x_comes("1", false) && x_comes("2", false) && x_comes("3", false) && x_comes("3", false) && !x_comes("3", false),
+       "until it is sent");
+    sent_close(&sent);
+    afresh();
+    ok(!x_comes("1", false) && !x_comes("2", true), "the first of two fails");
+    again();
+    ok(!x_comes("1", false) && x_comes("2", false), "it alone is not known");
+    again();
+    ok(x_comes("2", false) && !x_comes("1", false), "in either order");
+    sent_close(&sent);
+}
+
+/* The second comes while the first is on its way. */
+static void shared_late(void)
+{
+    struct sent_key one, two;
+    bool known;
+    afresh();
+    ok(sent_look(&sent, (const unsigned char *)"x", 1, (const unsigned char *)"1", 1, &one, &known) && !known &&
+           sent_look(&sent, (const unsigned char *)"x", 1, (const unsigned char *)"2", 1, &two, &known) && !known &&
+           !sent_unsaved(&sent),
+       "two of one id");
+    ok(sent_add(&sent, &one) && sent_unsaved(&sent) && sent_sync(&sent) == JOURNAL_OK && !sent_unsaved(&sent),
+       "the first is sent, and its line is written");
+    again();
+    ok(!x_comes("2", false), "the second is not known, and comes alone");
+    ok(x_comes("1", false), "the first is");
+    sent_close(&sent);
+}
+
+static void shared_after_a_start(void)
+{
+    static const char line[] = "{\"type\":\"sent\",\"id\":\"x\"}\n";
+    afresh();
+    put(line, sizeof line - 1);
+    again();
+    ok(x_comes("1", false), "an id alone stands for the first that comes");
+    ok(!x_comes("2", false), "and for no second");
+    ok(sent_unsaved(&sent) && sent_sync(&sent) == JOURNAL_OK, "that the first was sent is written by its text");
+    again();
+    ok(!x_comes("2", false) && x_comes("1", false), "which the next start knows it by");
+    sent_close(&sent);
+}
+
+static void empty_ids(void)
+{
+    static const char line[] = "{\"type\":\"sent\",\"id\":\"\"}\n";
+    afresh();
+    put(line, sizeof line - 1);
+    again();
+    ok(!comes("", 0, "1", true) && !comes("", 0, "2", false) && !comes("", 0, "3", true), "an empty id is none");
+    again();
+    ok(comes("", 0, "1", false) && !comes("", 0, "2", false) && text_comes("3", false), "texts are known instead");
     sent_close(&sent);
 }
 
@@ -144,15 +221,16 @@ static void many(void)
     afresh();
     for (int i = 0; i < MANY; i++) {
         int n = snprintf(id, sizeof id, "%d", i);
-        wrong +=
-            !sent_look(&sent, (unsigned char *)id, (size_t)n, NULL, 0, &key, &known) || known || !sent_add(&sent, &key);
+        wrong += !sent_look(&sent, (unsigned char *)id, (size_t)n, (const unsigned char *)"", 0, &key, &known) ||
+                 known || !sent_add(&sent, &key);
     }
     wrong += sent_sync(&sent) != JOURNAL_OK;
     is_int(wrong, 0, "thousands are added");
     again();
     for (int i = 0; i < 2 * MANY; i++) {
         int n = snprintf(id, sizeof id, "%d", i);
-        wrong += !sent_look(&sent, (unsigned char *)id, (size_t)n, NULL, 0, &key, &known) || known != (i < MANY);
+        wrong += !sent_look(&sent, (unsigned char *)id, (size_t)n, (const unsigned char *)"", 0, &key, &known) ||
+                 known != (i < MANY);
     }
     is_int(wrong, 0, "and known, and no others");
     sent_close(&sent);
@@ -165,6 +243,10 @@ int main(void)
         abort();
     close(fd);
     ids();
+    shared_ids();
+    shared_late();
+    shared_after_a_start();
+    empty_ids();
     texts();
     gaps();
     odd_files();
