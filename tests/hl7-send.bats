@@ -665,6 +665,17 @@ reported_as_after() {
     [ "$(cat "$DIR/status")" = 74 ]
 }
 
+@test "stdout that is full: what was not tried is told of in one line" {
+    start_listener hl7-listen -q 127.0.0.1:0
+    numbered hl7 1 200 >"$DIR/orders"
+    for way in "" "--parallel 3"; do
+        run -74 bash -c "hl7-send -q $way 127.0.0.1:$PORT '$DIR/orders' 2>'$DIR/full' >/dev/full"
+        [ "$(grep -c '^hl7-send: cannot write to stdout: ' "$DIR/full")" = 1 ]
+        [ "$(grep -c '^hl7-send: stopping: messages not tried: [1-9][0-9]*$' "$DIR/full")" = 1 ]
+        [ "$(wc -l <"$DIR/full")" -le 5 ] # up to three may be on their way
+    done
+}
+
 @test "exit status: usage 64, no input 66, nobody there 69, no permission 77" {
     run -0 hl7-send --help
     [[ $output = "usage: hl7-send "* ]]

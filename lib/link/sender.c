@@ -189,6 +189,19 @@ static void fill(struct sender *s, int64_t now)
     s->filling = false;
 }
 
+/* Gives up what waits, all at once: nobody would read the reports. */
+static void abandon(struct sender *s)
+{
+    uint64_t n = 0;
+    for (; s->next; s->next = s->next->next) {
+        n += s->next->state == WAITING; /* behind one that waits, none is on its way */
+        s->next->state = REPORTED;
+    }
+    s->failed += n;
+    if (n)
+        log_line(LOG_ERROR, "stopping: messages not tried: %llu", (unsigned long long)n);
+}
+
 /* Has what was sent remembered before anybody is told of it. */
 static bool remember(struct sender *s, int64_t now)
 {
@@ -309,6 +322,8 @@ void sender_stopping(void *context, int64_t now)
     struct sender *s = context;
     s->cut = !sender_full(s);
     s->over = true;
+    if (s->hub->handover->failed)
+        abandon(s);
     outbox_stop(&s->outbox, s->hub->deserted ? "no-connection" : "stopping", s->hub->stop_by, now);
     fill(s, now); /* what waits is reported */
     flush(s, now);
