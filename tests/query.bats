@@ -393,6 +393,23 @@ END
     stop_listener
 }
 
+@test "ASTM: an instrument that goes away while it is given the answer: it is told once that it is not delivered" {
+    start_listener astm-listen -x 'cat >/dev/null' 127.0.0.1:0
+    dial
+    say "$ENQ" && hear "$ACK"
+    say_frame 1 $'H|\\^&|7||sim\rQ|1|^S1\rL|1\r'
+    hear "$ACK"
+    say "$EOT"
+    hear "$ENQ"
+    say "$ACK"
+    hear $'\x02'
+    hang_up
+    await grep -q 'a message is not delivered: connection-lost (attempts: 1)' err
+    stop_listener
+    [ "$(grep -c 'is not delivered' err)" = 1 ]
+    none grep 'tried again' err
+}
+
 @test "ASTM: what was given back goes out where the message is repeated, if its acknowledgement was lost" {
     start_listener astm-listen -x 'cat >>"$DIR/got"; printf "H|\\\\^&|o-1\nL|1\n"' 127.0.0.1:0
     talk <<'END'

@@ -665,12 +665,18 @@ void outbox_up(struct outbox *o, struct connection *c)
     l->changed = true;
 }
 
-/* A reply whose connection is gone. Where each message has an answer it waits for the next one from there; else it
+/* Whether its replies wait for the next connection from there, as they do where each message has an answer; else they
  * answered what is over. */
+static bool outlives(const struct outbox_way *way)
+{
+    return way->c->machine.protocol->answers_each;
+}
+
+/* A reply whose connection is gone. */
 static void strand(struct outbox *o, struct outbox_link *l, struct outbox_way *way)
 {
     struct outbox_item *item = way->replies.first;
-    bool waits = way->c->machine.protocol->answers_each && !o->stopping;
+    bool waits = outlives(way) && !o->stopping;
     if (!waits || l->queue.n >= OUTBOX_QUEUE) {
         give_up(o, l, way, item, o->stopping ? o->stopping : waits ? "queue-full" : "connection-lost", NULL, 0);
         return;
@@ -714,8 +720,9 @@ static void put_off(struct outbox *o, struct outbox_link *l, struct outbox_way *
     item->reason = d->outcome;
     item->code = d->code;
     item->due = now + wait;
+    bool orphaned = replier && !outlives(replier) && !alive(replier);
     if (d->result == DELIVERY_NEVER || o->stopping || l->link->gone || item->attempts >= o->config->attempts ||
-        item->due >= expiry(o, item))
+        item->due >= expiry(o, item) || orphaned)
         give_up(o, l, replier, item, d->outcome, d, now);
     else
         tell_again(l->link, item, wait);

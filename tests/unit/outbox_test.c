@@ -436,6 +436,14 @@ static void test_stranded(void)
     turn();
     is_seen("", "a reply of ASTM goes to no other connection");
     is_int(box.held, 0, "and is given up");
+    up(3, 0, "10.0.0.5:3");
+    outbox_reply(&box, &connections[3].c, text, sizeof text - 1, now);
+    turn();
+    connections[3].c.source.gone = true;
+    done_with(3, DELIVERY_LATER, "connection-lost", false);
+    is_seen("3> reply\n", "one whose connection is lost under it");
+    is_int(box.held, 0, "is given up at once");
+    down(3);
     up(2, 1, "10.0.0.6:1");
     outbox_reply(&box, &connections[2].c, order, sizeof order - 1, now);
     outbox_reply(&box, &connections[2].c, order, sizeof order - 1, now);
