@@ -291,8 +291,12 @@ int send_main(const char *name, const char *help, const struct protocol *protoco
     static struct send s;
     static char standard[] = "-", *only_stdin[] = {standard};
     s.program = (struct program){.name = name, .help = help};
-    s.sending = (struct sender_config){
-        .outbox = {.attempts = 5, .timeout_ms = 600000, .max_held = SIZE_MAX, .told = LOG_DETAIL, .spreads = true}};
+    s.sending = (struct sender_config){.outbox = {.attempts = 5,
+                                                  .timeout_ms = 600000,
+                                                  .max_held = SIZE_MAX,
+                                                  .told = LOG_DETAIL,
+                                                  .renews = true,
+                                                  .spreads = true}};
     s.parallel = 1;
     s.max_message = (size_t)10 << 20;
     s.ready_fd = s.fd = -1;

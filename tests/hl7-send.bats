@@ -273,6 +273,117 @@ hear_order_of() {
     reported_as b '"status":"sent","code":"AA","attempts":1'
 }
 
+# block ID, reply CODE ID: as a transcript has them: the message of `ask`, without conditions, and an answer to it.
+block() {
+    printf '<VT>MSH|^~\\&|LIS||||20260301||OML^O33|%s|P|2.5.1|||<CR>PID|1||4711<CR><FS><CR>\n' "$1"
+}
+
+reply() {
+    printf '<VT>MSH|^~\\&|||||2026||ACK|1|P|2.5.1<CR>MSA|%s|%s<CR><FS><CR>\n' "$1" "$2"
+}
+
+# meets LINE…: those are sent to the host whose transcript is on stdin. It may be dialled in vain never, and lost never
+# but by the sender's own choice.
+meets() {
+    rm -f "$DIR/ready.host"
+    play_host
+    printf '%s\n' "$@" >"$DIR/lines"
+    run --separate-stderr timeout 100 hl7-send -q --max-retries 0 "127.0.0.1:$PORT" "$DIR/lines"
+    wait_host
+    printf '%s\n' "$output" >"$DIR/out"
+}
+
+@test "two messages with one control id, or none: a late answer to the first is not given to the second" {
+    local id
+    for id in 1 ''; do
+        meets "$(ask "$id" | sed s/id/a/)" "$(ask "$id" | sed s/id/b/)" <<END
+timeout 40000
+< $(block "$id")
+> $(reply AA "$id")
+eof
+> $(reply AA "$id")
+close
+reconnect
+< $(block "$id")
+> $(reply AR "$id")
+END
+        [ "$status" = 1 ]
+        number_as 1 '"status":"sent","code":"AA","attempts":1'
+        number_as 2 '"status":"failed","reason":"rejected","code":"AR","attempts":1'
+    done
+}
+
+@test "a message that is tried again, and one after a refusal that names none: likewise" {
+    meets "$(ask a)" "$(ask b)" "$(ask c)" <<END
+timeout 40000
+< $(block a)
+> $(reply AE a)
+eof
+> $(reply AE a)
+close
+reconnect
+< $(block a)
+> $(reply AA a)
+< $(block b)
+> $(reply AR '')
+eof
+> $(reply AR '')
+close
+reconnect
+< $(block c)
+> $(reply AA c)
+END
+    [ "$status" = 1 ]
+    reported_as a '"status":"sent","code":"AA","attempts":2'
+    reported_as b '"status":"failed","reason":"rejected"'
+    reported_as c '"status":"sent","code":"AA","attempts":1'
+}
+
+@test "messages with control ids of their own, and those that nobody answers, stay on one connection" {
+    meets "$(ask a)" "$(ask b)" "$(ask a)" "$(ask 1 'NE|NE')" "$(ask 1 'NE|NE')" "$(ask c)" <<END
+timeout 40000
+< $(block a)
+> $(reply AA a)
+> $(reply AA a)
+< $(block b)
+> $(reply AA b)
+< $(block a)
+> $(reply AA a)
+< $(block 1 | sed 's/|||<CR>/|||NE|NE<CR>/')
+< $(block 1 | sed 's/|||<CR>/|||NE|NE<CR>/')
+< $(block c)
+> $(reply AA c)
+END
+    [ "$status" = 0 ]
+    [ "$(grep -c '"status":"sent"' "$DIR/out")" = 6 ]
+}
+
+@test "a peer that does not end its side: the old connection is not waited for" {
+    meets "$(ask 1)" "$(ask 1)" <<END
+timeout 40000
+< $(block 1)
+> $(reply AA 1)
+eof
+pause 2000
+close
+reconnect
+< $(block 1)
+> $(reply AA 1)
+END
+    [ "$status" = 0 ]
+    number_as 2 '"status":"sent"'
+}
+
+@test "where the other side connects, messages with one control id stay on its connection" {
+    quick
+    feed "$(ask 1)" "$(ask 1)"
+    take_order 1
+    take_order 1
+    end_feed
+    ends_with 0
+    numbers | diff <(seq 2) -
+}
+
 @test "answers twice, for another control id, of no kind, and noise: only the right one counts" {
     quick -v --answer-timeout 20
     feed "$(ask a)" "$(ask b)" "$(ask c)"

@@ -322,14 +322,21 @@ static void decline(struct hl7_link *l, const struct hl7_message *m, const struc
 
 /* ---- the message that is being sent ---- */
 
-static void finish(struct hl7_link *l, enum hl7_outcome outcome, const struct hl7_message *m, const struct hl7_msa *msa)
+static void digest_id(struct hl7_slice id, unsigned char out[16])
 {
     struct digest digest;
     digest_init(&digest);
-    digest_add(&digest, l->id.data, l->id.len);
-    digest_end(&digest, l->last.digest);
-    l->last.known = l->id.len != 0;
+    digest_add(&digest, id.p, id.n);
+    digest_end(&digest, out);
+}
+
+static void finish(struct hl7_link *l, enum hl7_outcome outcome, const struct hl7_message *m, const struct hl7_msa *msa)
+{
+    digest_id((struct hl7_slice){l->id.data, l->id.len}, l->last.digest);
+    l->last.known = true;
     l->last.answered = outcome != HL7_NO_ANSWER;
+    l->last.asked = l->asked || m;
+    l->last.nameless = m && !msa->control_id.n && (outcome == HL7_ERROR || outcome == HL7_REJECTED);
     memset(&l->done, 0, sizeof l->done);
     l->done.outcome = outcome;
     if (m) {
@@ -411,14 +418,16 @@ static void decide(struct hl7_link *l, const struct hl7_message *m, const struct
     }
 }
 
+static bool is_last(const struct hl7_link *l, struct hl7_slice control_id)
+{
+    unsigned char digest[16];
+    digest_id(control_id, digest);
+    return l->last.known && memcmp(digest, l->last.digest, sizeof digest) == 0;
+}
+
 static bool answers_last(const struct hl7_link *l, struct hl7_slice control_id)
 {
-    struct digest digest;
-    unsigned char out[16];
-    digest_init(&digest);
-    digest_add(&digest, control_id.p, control_id.n);
-    digest_end(&digest, out);
-    return l->last.known && memcmp(out, l->last.digest, sizeof out) == 0;
+    return control_id.n && is_last(l, control_id);
 }
 
 static void tell_unmatched(struct hl7_link *l, const struct hl7_msa *msa)
@@ -736,6 +745,7 @@ bool hl7_link_send(struct hl7_link *l, const unsigned char *text, size_t n, int6
     l->wants_accept = wanted.accept;
     l->wants_application = wanted.application;
     l->wants_refusal = wanted.refusal;
+    l->asked = l->wants_commit || wanted.accept || wanted.application || wanted.refusal;
     set_due(l);
     watch_sent(l, "block", text, n);
     return true;
@@ -744,6 +754,12 @@ bool hl7_link_send(struct hl7_link *l, const unsigned char *text, size_t n, int6
 bool hl7_link_sending(const struct hl7_link *l)
 {
     return l->busy || l->done_pending || l->sending.len || l->ended;
+}
+
+bool hl7_link_confusable(const struct hl7_link *l, const unsigned char *text, size_t n)
+{
+    struct hl7_header h;
+    return l->last.asked && hl7_header_read(&h, text, n) && (l->last.nameless || is_last(l, h.msh[HL7_CONTROL_ID]));
 }
 
 /* An answer never goes out in the middle of a block. */

@@ -140,13 +140,16 @@ struct hl7_link {
     size_t sent_at;
     struct bytes id; /* MSH-10 of the message being sent */
     bool busy;       /* its outcome is open */
+    bool asked;      /* it asks for an answer */
     bool enhanced, wants_commit, wants_accept, wants_application, wants_refusal;
     int64_t due;        /* the answer's deadline … */
     int64_t due_stands; /* … put off by the time since then, if a verdict has been awaited */
     struct {
         bool known, answered;
-        unsigned char digest[16];
-    } last; /* MSH-10 of the message before */
+        bool asked;               /* it asked for an answer, or had one */
+        bool nameless;            /* it was refused without MSA-2 */
+        unsigned char digest[16]; /* of its MSH-10 */
+    } last;                       /* the message before */
 };
 
 /* A link on which nothing has happened. config and what it points to stay the caller's and must outlive the link.
@@ -175,6 +178,10 @@ bool hl7_link_send(struct hl7_link *l, const unsigned char *text, size_t n, int6
 
 /* Whether hl7_link_send would be refused whatever the text. */
 bool hl7_link_sending(const struct hl7_link *l);
+
+/* Whether a late answer to the message that was sent before could be taken for that to this one: both have the same
+ * MSH-10, be it empty, or the one before was refused without MSA-2. */
+bool hl7_link_confusable(const struct hl7_link *l, const unsigned char *text, size_t n);
 
 /* Bytes to send, and how many of these went. */
 const unsigned char *hl7_link_out(const struct hl7_link *l, size_t *n);

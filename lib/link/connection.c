@@ -476,6 +476,8 @@ static int64_t deadline(struct loop_source *source)
     struct connection *c = of(source);
     if (c->closing)
         return c->close_by;
+    if (c->leaving)
+        return 0;
     int64_t due = machine_deadline(&c->machine), idle = INT64_MAX, idle_ms = c->link->config->idle_ms;
     if (idle_ms && protocol_of(c)->idle(&c->machine))
         idle = c->active + idle_ms;
@@ -487,6 +489,8 @@ static void tick(struct loop_source *source, int64_t now)
     struct connection *c = of(source);
     if (c->closing) {
         connection_drop(c, now);
+    } else if (c->leaving) {
+        connection_close(c, now);
     } else if (now >= machine_deadline(&c->machine)) {
         machine_tick(&c->machine, now);
         advance(c, now);
@@ -586,6 +590,16 @@ bool connection_send(struct connection *c, const unsigned char *text, size_t n, 
     return !c->leaving && !c->closing && !c->eof && !c->source.gone && protocol_of(c)->send(&c->machine, text, n, now);
 }
 
+bool connection_renew(struct connection *c, const unsigned char *text, size_t n)
+{
+    const struct protocol *p = protocol_of(c);
+    if (!port_renews(c->port) || !p->confusable || !p->confusable(&c->machine, text, n))
+        return false;
+    tell(c, LOG_DETAIL, "renewed", "connecting anew: the next message could be given a late answer to the last one");
+    c->leaving = c->renewed = true;
+    return true;
+}
+
 bool connection_withdraw(struct connection *c)
 {
     return protocol_of(c)->withdraw && protocol_of(c)->withdraw(&c->machine);
@@ -617,7 +631,7 @@ void connection_close(struct connection *c, int64_t now)
     c->closing = true;
     c->hub->draining++;
     c->link->draining++;
-    c->close_by = at_rest && !pending_out(c) ? now : now + CONNECTION_DRAIN_MS;
+    c->close_by = at_rest && !pending_out(c) ? now : now + (c->renewed ? CONNECTION_RENEW_MS : CONNECTION_DRAIN_MS);
     discard(c, c->in.data, c->in.len);
     advance(c, now);
 }
@@ -652,5 +666,8 @@ void connection_drop(struct connection *c, int64_t now)
     c->link->draining -= c->closing;
     if (hub->hooks.down)
         hub->hooks.down(hub->hooks.context, c, now);
-    port_lost(c->port, c->heard, now);
+    if (c->renewed)
+        port_renew(c->port, now);
+    else
+        port_lost(c->port, c->heard, now);
 }

@@ -24,6 +24,7 @@ struct connection {
     bool heard;         /* a byte has come */
     bool eof, eof_told; /* the peer has sent its last byte; the machine knows */
     bool leaving;       /* it is to be closed */
+    bool renewed;       /* … and dialled anew at once */
     bool line;          /* it is no socket */
     bool closing, shut; /* by our own choice; the write side is shut */
     char peer[];        /* as it is shown */
@@ -40,10 +41,18 @@ void connection_verdict(struct connection *c, const struct handover_party *party
 /* Puts a message up for sending. False when it is sending one already, or is closing. */
 bool connection_send(struct connection *c, const unsigned char *text, size_t n, int64_t now);
 
+/* Before a message for which a late answer to the one before could be taken: where it was dialled, it is closed as
+ * connection_leave does, and dialled anew at once, so that such an answer comes to nothing. False: neither is so, and
+ * the message may be sent. */
+bool connection_renew(struct connection *c, const unsigned char *text, size_t n);
+
 /* Takes that message back, and no hook is called. False: it is under way, or has ended. */
 bool connection_withdraw(struct connection *c);
 
-enum { CONNECTION_DRAIN_MS = 2000 };
+enum {
+    CONNECTION_DRAIN_MS = 2000,
+    CONNECTION_RENEW_MS = 500, /* likewise, of one that is dialled anew: what was sent has been answered */
+};
 
 /* Closes by our own choice: a frame that still waits for its verdict is refused, the last answer is flushed, the write
  * side shut, and input discarded for up to 2 s, until EOT or the peer's close; closing over unread bytes could destroy

@@ -457,6 +457,10 @@ static bool begin(struct outbox *o, struct outbox_link *l, struct outbox_way *wa
     char wrong[128];
     const char *why = NULL;
     way->taken = true;
+    if (o->config->renews && connection_renew(way->c, item->text.data, item->text.len)) {
+        l->changed = true; /* another connection may have it */
+        return true;
+    }
     snprintf(item->tried, sizeof item->tried, "%s", way->c->peer);
     if (way->protocol != l->link->config->protocol)
         why = way->protocol->unsendable(item->text.data, item->text.len);

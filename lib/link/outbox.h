@@ -13,6 +13,7 @@ struct outbox_config {
     int64_t timeout_ms;  /* how long it is tried for, and how long it waits for a connection */
     size_t max_held;     /* bytes over all queues */
     enum log_level told; /* at which level it is told that a message was delivered */
+    bool renews;         /* a connection is made anew where a late answer to the message before could be mistaken */
     bool spreads;        /* a message goes to any connection that is free, wherever it leads; else to the newest */
 };
 

@@ -338,19 +338,39 @@ static void open_line(struct port *p, int64_t now)
         schedule(p, "memory is exhausted", now);
 }
 
+/* A connection had come that was of use. */
+static void worked_once(struct port *p)
+{
+    p->failures = 0;
+    p->wait_ms = p->link->config->retry_min_ms;
+}
+
 void port_lost(struct port *p, bool worked, int64_t now)
 {
     if (p->state != PORT_UP)
         return;
-    if (worked) {
-        p->failures = 0;
-        p->wait_ms = p->link->config->retry_min_ms;
-    }
-    bool again = p->endpoint.kind == ENDPOINT_DIAL || p->endpoint.kind == ENDPOINT_SERIAL;
-    if (p->hub->stopping || p->link->gone || !again)
+    if (worked)
+        worked_once(p);
+    if (p->hub->stopping || p->link->gone || !port_dials(p))
         p->state = PORT_CLOSED;
     else
         schedule(p, p->endpoint.kind == ENDPOINT_SERIAL ? "the line is gone" : "the connection is gone", now);
+}
+
+bool port_renews(const struct port *p)
+{
+    return p->endpoint.kind == ENDPOINT_DIAL;
+}
+
+void port_renew(struct port *p, int64_t now)
+{
+    if (p->state != PORT_UP || p->hub->stopping || p->link->gone) {
+        port_lost(p, true, now);
+        return;
+    }
+    worked_once(p);
+    p->state = PORT_WAITING;
+    p->due = now;
 }
 
 /* ---- listening on a name ---- */

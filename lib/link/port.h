@@ -71,6 +71,12 @@ void port_refuse(struct port *port, int fd, const struct address *peer, const ch
 /* Its connection is gone. worked: something had come over it. */
 void port_lost(struct port *port, bool worked, int64_t now);
 
+/* Whether port_renew may be called for its connection. */
+bool port_renews(const struct port *port);
+
+/* Its connection, which had been of use, was ended so that it is dialled anew: at once, and that counts as no retry. */
+void port_renew(struct port *port, int64_t now);
+
 /* Listens and dials no more. */
 void port_close(struct port *port);
 

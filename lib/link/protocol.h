@@ -185,6 +185,8 @@ struct protocol {
     /* A message that waits for its verdict is refused now. */
     void (*refuse)(struct machine *m, int64_t now);
     bool (*send)(struct machine *m, const unsigned char *text, size_t n, int64_t now);
+    /* Whether a late answer to the message before could be taken for that to this one. NULL: never. */
+    bool (*confusable)(const struct machine *m, const unsigned char *text, size_t n);
     /* Takes back what was put up for sending, where that may wait for longer than anybody wants. False: there is
      * nothing, or it is under way. NULL: it is on its way at once. */
     bool (*withdraw)(struct machine *m);

@@ -189,6 +189,11 @@ static bool put_up(struct machine *m, const unsigned char *text, size_t n, int64
     return hl7_link_send(&m->hl7, text, n, now);
 }
 
+static bool confusable(const struct machine *m, const unsigned char *text, size_t n)
+{
+    return hl7_link_confusable(&m->hl7, text, n);
+}
+
 static const char *unsendable(const unsigned char *text, size_t n)
 {
     struct hl7_header h;
@@ -327,6 +332,7 @@ const struct protocol protocol_hl7 = {
     .settle = settle,
     .refuse = refuse,
     .send = put_up,
+    .confusable = confusable,
     .unsendable = unsendable,
     .out = out,
     .sent = sent,

@@ -1029,12 +1029,55 @@ static void random_bytes(void)
     ok(answered > 10000, "%zu answers were given", answered);
 }
 
+/* ---- late answers ---- */
+
+/* A message of ours, and the answer to it, or NULL; and whether a late one could be taken for that to the next. */
+struct confusion {
+    const char *name, *send, *input, *next;
+    unsigned release;
+    bool want;
+};
+
+static const struct confusion confusions[] = {
+    {"nothing was sent before", NULL, NULL, MORE("S", ""), 1, false},
+    {"the same control id", MORE("S", ""), REPLY("AA", "S"), MORE("S", "more"), 1, true},
+    {"... after a refusal", MORE("S", ""), REPLY("AE", "S"), MORE("S", ""), 1, true},
+    {"... after a code that is none", MORE("S", ""), REPLY("ZZ", "S"), MORE("S", ""), 1, true},
+    {"another one", MORE("S", ""), REPLY("AA", "S"), MORE("S2", ""), 1, false},
+    {"none either time", MORE("", ""), REPLY("AA", ""), MORE("", ""), 1, true},
+    {"one, then none", MORE("S", ""), REPLY("AA", "S"), MORE("", ""), 1, false},
+    {"none, then one", MORE("", ""), REPLY("AA", ""), MORE("S", ""), 1, false},
+    {"a refusal without MSA-2, then any", MORE("S", ""), REPLY("AR", ""), MORE("S2", ""), 1, true},
+    {"no answer was asked for, and none came", MORE("S", "|||NE|NE"), NULL, MORE("S", ""), 1, false},
+    {"CA alone was asked for", MORE("S", "|||AL|NE"), REPLY("CA", "S"), MORE("S", "|||NE|NE"), 1, true},
+    {"a commit block was the answer", MORE("S", "|||NE|NE"), VT "\x06" END, MORE("S", ""), 2, true},
+};
+
+static void late_answers(void)
+{
+    for (size_t i = 0; i < sizeof confusions / sizeof *confusions; i++) {
+        const struct confusion *c = &confusions[i];
+        struct rig rig;
+        start(&rig, "a");
+        rig.config.release = c->release;
+        bool fine = !c->send || send_text(&rig, c->send, 1000);
+        if (c->input)
+            feed_text(&rig, c->input, 1000);
+        unsigned char *next = exact_copy(c->next, strlen(c->next));
+        ok(fine && !hl7_link_sending(&rig.link), "%s: the message before has ended", c->name);
+        is_int(hl7_link_confusable(&rig.link, next, strlen(c->next)), c->want, "%s", c->name);
+        free(next);
+        stop(&rig);
+    }
+}
+
 int main(void)
 {
     conversations();
     late_verdicts();
     slow_blocks();
     answers_in_time();
+    late_answers();
     what_cannot_be_sent();
     answers_do_not_break_blocks();
     a_peer_that_reads_nothing();

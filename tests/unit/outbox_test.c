@@ -6,6 +6,7 @@
  *
  *   CONNECTION> ID
  *   CONNECTION leaves
+ *   CONNECTION anew
  *   ID sent | failed REASON ATTEMPTS MS */
 enum { LINKS = 2, CONNECTIONS = 4 };
 
@@ -17,6 +18,7 @@ static union {
     struct connection c;
     char room[sizeof(struct connection) + 64]; /* for its peer */
 } connections[CONNECTIONS];
+static char last[CONNECTIONS][16];                      /* what was sent on it last */
 static bool busy[CONNECTIONS], refuses, stalled, begun; /* begun: what is being sent is under way */
 static size_t total;
 static int64_t now;
@@ -35,7 +37,21 @@ bool connection_send(struct connection *c, const unsigned char *text, size_t n, 
     if (busy[c->number])
         abort();
     busy[c->number] = true;
+    snprintf(last[c->number], sizeof *last, "%.*s", (int)strcspn(id, "|"), id);
     bytes_printf(&seen, "%d> %.*s\n", (int)c->number, (int)strcspn(id, "|"), id);
+    return true;
+}
+
+/* Of the same id as the one before is one for which an answer could be mistaken. */
+bool connection_renew(struct connection *c, const unsigned char *text, size_t n)
+{
+    const char *id = (const char *)text + strlen("MSH|^~\\&|");
+    size_t len = strcspn(id, "|");
+    (void)n;
+    if (strlen(last[c->number]) != len || memcmp(id, last[c->number], len) != 0)
+        return false;
+    c->leaving = true;
+    bytes_printf(&seen, "%d anew\n", (int)c->number);
     return true;
 }
 
@@ -105,6 +121,7 @@ static void up(unsigned number, unsigned link, const char *peer)
     c->machine.protocol = config[link].protocol;
     snprintf(c->peer, 64, "%s", peer);
     busy[number] = false;
+    last[number][0] = '\0';
     outbox_up(&box, c);
     turn();
 }
@@ -300,6 +317,45 @@ static void test_lost(void)
     turn();
     is_seen("2> b\n", "is asked again after a second");
     end("lost");
+}
+
+static void test_anew(void)
+{
+    begin(5, 60000, 1 << 20);
+    box_config.renews = box_config.spreads = true;
+    up(0, 0, "10.0.0.5:1");
+    add(0, "a", NULL);
+    add(0, "a", NULL);
+    add(0, "b", NULL);
+    sent(0);
+    is_seen("0> a\na sent 1 0\n0 anew\n", "an answer could be mistaken: nothing goes out on that connection");
+    now += 5000;
+    turn();
+    is_seen("", "nor what comes after it");
+    down(0);
+    up(0, 0, "10.0.0.5:1");
+    is_seen("0> a\n", "the new one has it");
+    sent(0);
+    is_seen("a sent 1 5000\n0> b\n", "that was one attempt; another one follows on the same connection");
+    sent(0);
+    up(1, 0, "10.0.0.5:2");
+    seen.len = 0;
+    add(0, "b", NULL);
+    is_seen("1> b\n", "of two, the one that had no such message");
+    sent(1);
+    add(0, "b", NULL);
+    is_seen("b sent 1 0\n1 anew\n0 anew\n", "none is left: each is made anew");
+    outbox_stop(&box, "stopping", now, now);
+    is_seen("b failed stopping 0 0\n", "what waits for it may be given up");
+    end("anew");
+
+    begin(5, 60000, 1 << 20);
+    up(0, 0, "10.0.0.5:1");
+    add(0, "a", NULL);
+    add(0, "a", NULL);
+    sent(0);
+    is_seen("0> a\na sent 1 0\n0> a\n", "only where that is wanted");
+    end("not anew");
 }
 
 static void test_bounds(void)
@@ -615,6 +671,7 @@ int main(void)
     test_time();
     test_who();
     test_lost();
+    test_anew();
     test_bounds();
     test_stalled();
     test_detected();

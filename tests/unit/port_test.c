@@ -197,6 +197,13 @@ static void test_lost(void)
     ok(p->due - now >= 4500 && p->due - now <= 5500, "after one that worked it is 5 s again");
     advance(p);
     ok(p->due - now >= 6749 && p->due - now <= 8250, "and grows anew");
+    p->state = PORT_UP;
+    port_renew(p, now);
+    ok(p->state == PORT_WAITING && p->due == now, "after one that was to be made anew there is none");
+    is_int(p->failures, 0, "... and it is no retry");
+    turn(p);
+    ok(p->due - now >= 4500 && p->due - now <= 5500, "where that is in vain the wait is 5 s");
+    advance(p);
     config.max_retries = 3;
     for (int i = 0; i < 2; i++)
         advance(p);
