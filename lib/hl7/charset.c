@@ -331,14 +331,15 @@ static bool read_as_decided(struct hl7_charset *c, struct hl7_slice text, struct
     return result == CHARSET_OK || (result == CHARSET_REPLACED && replaced(c));
 }
 
-/* Reads the text as what it looks like, and that is its set, whatever else it switches to. */
+/* Reads the text as what it looks like. Where that is more than ASCII it is its set, whatever else it switches to. */
 static bool read_fallen_back(struct hl7_charset *c, enum declaration declaration, struct hl7_slice text,
                              struct bytes *out, bool *as_is)
 {
     fall_back(c, text);
     add_note(c, declaration);
     bool fine = read_as_decided(c, text, out, as_is);
-    set_name(c);
+    if (!ascii_only(text.p, text.n))
+        set_name(c);
     return fine;
 }
 
