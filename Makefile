@@ -9,6 +9,9 @@ PREFIX ?= /usr/local
 INSTALL ?= install
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+endif
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
