@@ -860,10 +860,7 @@ static void feed(struct astm_link *l, enum input input, struct arrival *a)
 static struct astm_frame_identity identity(const struct astm_frame *frame)
 {
     struct astm_frame_identity id = {.number = frame->number, .len = frame->len, .end = frame->end};
-    struct digest digest;
-    digest_init(&digest);
-    digest_add(&digest, frame->text, frame->len);
-    digest_end(&digest, id.digest);
+    digest_once(frame->text, frame->len, id.digest);
     return id;
 }
 

@@ -222,10 +222,10 @@ bool astm_link_quiet(const struct astm_link *l);
 bool astm_link_resting(const struct astm_link *l);
 
 /* Whether it waits for a verdict; what is pushed meanwhile it takes as astm_link_push says. */
+bool astm_link_waiting(const struct astm_link *l);
+
 /* Whether the frame that this ticket is of still waits for its answer, on this verdict. */
 bool astm_link_awaits(const struct astm_link *l, uint64_t ticket);
-
-bool astm_link_waiting(const struct astm_link *l);
 
 /* Whether a framed session is open in which we are the receiver. */
 bool astm_link_receiving(const struct astm_link *l);

@@ -117,6 +117,14 @@ void digest_end(struct digest *d, unsigned char out[16])
     store(out + 8, right);
 }
 
+void digest_once(const void *data, size_t n, unsigned char out[16])
+{
+    struct digest d;
+    digest_init(&d);
+    digest_add(&d, data, n);
+    digest_end(&d, out);
+}
+
 void digest_hex(const unsigned char digest[16], char out[33])
 {
     for (size_t i = 0; i < 16; i++) {

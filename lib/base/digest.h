@@ -21,6 +21,9 @@ void digest_add(struct digest *d, const void *data, size_t n);
 /* Writes the digest of all that was added. d needs digest_init before it is used again. */
 void digest_end(struct digest *d, unsigned char out[16]);
 
+/* Writes the digest of these n bytes. */
+void digest_once(const void *data, size_t n, unsigned char out[16]);
+
 /* Writes 32 lower-case hexadecimal digits and NUL. */
 void digest_hex(const unsigned char digest[16], char out[33]);
 

@@ -160,12 +160,8 @@ bool hl7_header_query(const struct hl7_header *h)
 
 const unsigned char *hl7_header_digest(struct hl7_header *h)
 {
-    struct digest d;
-    if (h->digested)
-        return h->digest;
-    digest_init(&d);
-    digest_add(&d, h->rest.p, h->rest.n);
-    digest_end(&d, h->digest);
+    if (!h->digested)
+        digest_once(h->rest.p, h->rest.n, h->digest);
     h->digested = true;
     return h->digest;
 }

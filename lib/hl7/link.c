@@ -322,17 +322,9 @@ static void decline(struct hl7_link *l, const struct hl7_message *m, const struc
 
 /* ---- the message that is being sent ---- */
 
-static void digest_id(struct hl7_slice id, unsigned char out[16])
-{
-    struct digest digest;
-    digest_init(&digest);
-    digest_add(&digest, id.p, id.n);
-    digest_end(&digest, out);
-}
-
 static void finish(struct hl7_link *l, enum hl7_outcome outcome, const struct hl7_message *m, const struct hl7_msa *msa)
 {
-    digest_id((struct hl7_slice){l->id.data, l->id.len}, l->last.digest);
+    digest_once(l->id.data, l->id.len, l->last.digest);
     l->last.known = true;
     l->last.answered = outcome != HL7_NO_ANSWER;
     l->last.asked = l->asked || m;
@@ -421,7 +413,7 @@ static void decide(struct hl7_link *l, const struct hl7_message *m, const struct
 static bool is_last(const struct hl7_link *l, struct hl7_slice control_id)
 {
     unsigned char digest[16];
-    digest_id(control_id, digest);
+    digest_once(control_id.p, control_id.n, digest);
     return l->last.known && memcmp(digest, l->last.digest, sizeof digest) == 0;
 }
 

@@ -596,7 +596,8 @@ bool connection_renew(struct connection *c, const unsigned char *text, size_t n)
     if (!port_renews(c->port) || !p->confusable || !p->confusable(&c->machine, text, n))
         return false;
     tell(c, LOG_DETAIL, "renewed", "connecting anew: the next message could be given a late answer to the last one");
-    c->leaving = c->renewed = true;
+    c->renewed = true;
+    connection_leave(c);
     return true;
 }
 

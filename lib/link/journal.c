@@ -246,11 +246,6 @@ void journal_drop(struct journal *j)
         bytes_free(&j->batch);
 }
 
-bool journal_append(struct journal *j, const void *lines, size_t n)
-{
-    return bytes_append(&j->batch, lines, n);
-}
-
 /* Puts a line of keys: `begin`, the keys, and their end. */
 static bool put_keys(struct bytes *out, const char *begin, const unsigned char *keys, size_t n)
 {

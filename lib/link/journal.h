@@ -73,9 +73,6 @@ enum journal_result journal_open(struct journal *j, const char *path);
  * memory is exhausted; keys is as before then. */
 bool journal_tail(struct journal *j, size_t most, struct bytes *keys);
 
-/* Appends bytes of lines to the batch. False when memory is exhausted; the batch is as before then. */
-bool journal_append(struct journal *j, const void *lines, size_t n);
-
 /* Appends a window line to the batch: the n keys (JOURNAL_KEY bytes each, the oldest first) are all that is remembered
  * of the messages before it. At an orderly end it makes the next start quick, and lets it know no more than was known.
  * {"type":"window","keys":["32 hexadecimal digits",…]} False when memory is exhausted; the batch is as before then. */

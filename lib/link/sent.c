@@ -83,14 +83,6 @@ static struct sent_entry *need(struct sent *s, const unsigned char digest[16], e
     return e;
 }
 
-static void digest_text(const unsigned char *p, size_t n, unsigned char out[16])
-{
-    struct digest d;
-    digest_init(&d);
-    digest_add(&d, p, n);
-    digest_end(&d, out);
-}
-
 /* Of the text and, where there is one, the id. */
 static void digest_both(const struct sent_key *key, unsigned char out[16])
 {
@@ -99,8 +91,8 @@ static void digest_both(const struct sent_key *key, unsigned char out[16])
     if (!key->id)
         return;
     memcpy(both, key->digest, 16);
-    digest_text(key->id, key->id_len, both + 16);
-    digest_text(both, sizeof both, out);
+    digest_once(key->id, key->id_len, both + 16);
+    digest_once(both, sizeof both, out);
 }
 
 /* Of the whole key. */
@@ -118,7 +110,7 @@ static void digest_of(const struct sent_key *key, unsigned char out[16])
 static struct sent_entry *need_id(struct sent *s, const struct sent_key *key)
 {
     unsigned char digest[16];
-    digest_text(key->id, key->id_len, digest);
+    digest_once(key->id, key->id_len, digest);
     return need(s, digest, ID);
 }
 
@@ -258,7 +250,7 @@ bool sent_look(struct sent *s, const unsigned char *id, size_t id_len, const uns
 {
     unsigned char digest[16];
     *key = (struct sent_key){.id = id_len ? id : NULL, .id_len = id_len};
-    digest_text(text, n, key->digest);
+    digest_once(text, n, key->digest);
     struct sent_entry *e = key->id ? need_id(s, key) : NULL;
     if (key->id && !e)
         return false;
