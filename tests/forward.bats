@@ -47,6 +47,16 @@ kill_it() {
     RUN[$1]=
 }
 
+# kill_sender: the child of the listener, once it is there.
+kill_sender() {
+    local i pid=
+    for ((i = 0; i < 1000; i++)); do
+        pid=$(pgrep -P "${RUN[near]}") && break
+        read -r -t 0.05 <>"$DIR/nothing" || :
+    done
+    kill -s KILL "$pid"
+}
+
 arrived() {
     [ ! -e far.journal ] || grep -o '"control_id":"[^"]*"' far.journal
 }
@@ -85,8 +95,8 @@ wanted() {
     instrument hl7 200
     for victim in sender far near sender far near; do
         await_arrived $((n += 15 + RANDOM % 15))
-        if [ $victim = sender ]; then # the listener's child
-            kill -s KILL "$(pgrep -P "${RUN[near]}")"
+        if [ $victim = sender ]; then
+            kill_sender
         else
             kill_it $victim
             run_it $victim
@@ -106,7 +116,7 @@ wanted() {
     for victim in sender far near; do
         await_arrived $((n += 8 + RANDOM % 8))
         if [ $victim = sender ]; then
-            kill -s KILL "$(pgrep -P "${RUN[near]}")"
+            kill_sender
         else
             kill_it $victim
             run_it $victim
