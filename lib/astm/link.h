@@ -107,8 +107,8 @@ struct astm_event {
 
 /* By what a frame is known again. */
 struct astm_frame_identity {
-    int number; /* -1: none */
     size_t len;
+    int number; /* -1: none */
     unsigned char end, digest[16];
 };
 
@@ -132,26 +132,26 @@ struct astm_link {
     size_t drip;                      /* bytes since began */
     int expected;                     /* number of the next frame */
     unsigned wrong;                   /* frames in a row with a number that was not expected */
-    bool nak_last;                    /* our last answer to a frame was a refusal, or a frame was cut off */
-    int nak_number;                   /* of that frame; 8: it had none, -1: it had not come so far */
-    bool cut_known;                   /* that frame began with H: what the assembly holds is whole, without L */
-    bool stopped;                     /* our last answer to a frame was EOT: the sender will stop */
     struct astm_frame_identity last;  /* the last frame accepted */
     int64_t acked;                    /* when our last ACK of a frame went */
     uint64_t unproven_from, unproven; /* the tickets that our last ACK of a message's end was for; 0 none */
     unsigned owed;                    /* messages that must be handed over before ENQ is answered again */
+    int nak_number;                   /* of the frame of nak_last; 8: it had none, -1: it had not come so far */
+    bool nak_last;                    /* our last answer to a frame was a refusal, or a frame was cut off */
+    bool cut_known;                   /* that frame began with H: what the assembly holds is whole, without L */
+    bool stopped;                     /* our last answer to a frame was EOT: the sender will stop */
 
     /* receiving: the frame that is being taken */
     struct astm_frame_identity taking;
     int64_t arrived;   /* when it came; when the last one came again */
-    bool headed;       /* it begins with H */
     struct bytes rest; /* its text behind the message that waits for its verdict, from rest_at */
     size_t rest_at;
-    unsigned char result;  /* enum astm_assembly_result of that message */
     uint64_t ticket;       /* of the last message offered */
     uint64_t session;      /* the first ticket of the session */
     uint64_t first_ticket; /* of those offered from this frame */
-    bool refused, later;   /* one of them was; and it may be mended */
+    unsigned char result;  /* enum astm_assembly_result of the message that waits */
+    bool headed;           /* it begins with H */
+    bool refused, later;   /* a message of it was refused; and that may be mended */
     bool cut_owed;         /* a message without L, whole before this frame, is out of our hands */
     bool hasty;            /* its sender went on without waiting for our answer */
 
