@@ -232,7 +232,7 @@ static void inform(struct connection *c)
     c->debts = debts;
 }
 
-/* Without memory for what comes in, the connection is as good as lost. */
+/* Without memory for what comes in, or for an answer, the connection is as good as lost. */
 static void fail(struct connection *c)
 {
     tell(c, LOG_ERROR, "no-memory", "memory is exhausted: the connection is closed");
@@ -316,6 +316,8 @@ static bool write_out(struct connection *c, int64_t now)
         if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return went;
         if (sent < 0) {
+            if (errno == ENOBUFS || errno == ENOMEM)
+                fail(c);
             lose(c, errno);
             continue;
         }
@@ -387,7 +389,7 @@ static void advance(struct connection *c, int64_t now)
     do {
         if (!c->closing)
             take_in(c, now);
-    } while (write_out(c, now) && !c->closing && c->in.len && !pending_out(c));
+    } while (write_out(c, now) && !c->closing && ((c->in.len && !pending_out(c)) || (c->eof && !c->eof_told)));
     while (!c->closing && take_event(c, now)) /* what went out may have been the end of something */
         ;
     account(c);

@@ -1,9 +1,10 @@
 /* faults: calls that fail. Preloaded (LD_PRELOAD) into a program, it counts the calls to some functions of libc, and
  * lets those fail that FAULTS names, as in FAULTS=fdatasync:2,ftruncate:1 (the second fdatasync and the first
  * ftruncate), with the errno that such a call is most likely to fail with. `short` is write, which writes half of its
- * bytes; the one after it fails. Each that has failed appends its name to the file FAULTS_FIRED, and how often each was
- * called is in the end in the file FAULTS_CALLS. Writes to stderr are let through, and not counted; nor is anything in
- * the programs that it runs. Needs glibc, and a program that is linked with it dynamically. */
+ * bytes; the one after it fails. `nobufs` is send, for which the system has no memory. Each that has failed appends its
+ * name to the file FAULTS_FIRED, and how often each was called is in the end in the file FAULTS_CALLS. Writes to stderr
+ * are let through, and not counted; nor is anything in the programs that it runs. Needs glibc, and a program that is
+ * linked with it dynamically. */
 #undef _FILE_OFFSET_BITS /* the names that the programs call then are given below */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,7 +30,7 @@ static struct {
     {"write", ENOSPC, 0, 0}, {"short", ENOSPC, 0, 0},  {"fdatasync", EIO, 0, 0},     {"fsync", EIO, 0, 0},
     {"pread", EIO, 0, 0},    {"ftruncate", EIO, 0, 0}, {"rename", ENOSPC, 0, 0},     {"open", EMFILE, 0, 0},
     {"fork", EAGAIN, 0, 0},  {"pipe", EMFILE, 0, 0},   {"accept", ENFILE, 0, 0},     {"send", ECONNRESET, 0, 0},
-    {"flock", ENOLCK, 0, 0}, {"malloc", ENOMEM, 0, 0}, {"socketpair", EMFILE, 0, 0},
+    {"flock", ENOLCK, 0, 0}, {"malloc", ENOMEM, 0, 0}, {"socketpair", EMFILE, 0, 0}, {"nobufs", ENOBUFS, 0, 0},
 };
 enum {
     WRITE,
@@ -47,6 +48,7 @@ enum {
     FLOCK,
     MALLOC,
     SOCKETPAIR,
+    NOBUFS,
     FAULTS
 };
 
@@ -249,7 +251,7 @@ int faults_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 ssize_t send(int fd, const void *data, size_t n, int flags)
 {
     REAL(send);
-    return fails(SEND) ? -1 : behind(fd, data, n, flags);
+    return fails(SEND) || fails(NOBUFS) ? -1 : behind(fd, data, n, flags);
 }
 
 int flock(int fd, int operation)

@@ -199,6 +199,18 @@ sweep() {
     done
 }
 
+@test "an answer for which the system has no memory: the connection is closed, and the message comes again" {
+    start_listener env FAULTS=nobufs:1 "FAULTS_FIRED=$DIR/fired" LD_PRELOAD="$SHIM" hl7-listen 127.0.0.1:0
+    dial
+    printf '\x0bMSH|^~\\&|wire|LAB|||20260301||ORU^R01|h1|P|2.5.1\rPID|1||4711\rOBX|1|NM|GLU||5.4\r\x1c\r' >&"$WIRE"
+    hear CLOSE
+    hang_up
+    grep -qx nobufs "$DIR/fired"
+    grep -q 'memory is exhausted' "$DIR/err"
+    send_hl7 h1
+    [ "$(jq -r .control_id "$DIR/out")" = h1 ]
+}
+
 @test "the journal: calls to write that fail, or write half" {
     sweep journal write
     sweep journal short
