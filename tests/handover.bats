@@ -433,6 +433,50 @@ END
     stop_listener
 }
 
+@test "-s: what a consumer that dies was not fed waits for the next one, however short" {
+    local cmd='[ -e "$DIR/died" ] || { : >"$DIR/died"; exec sleep 1000; }; while read -r l; do echo ok; done'
+    local wires=() i code refused=0 many
+    many=$(printf '%04000d' 0)
+    start_listener hl7-listen --sink-timeout 1 -s "$cmd" 127.0.0.1:0
+    for i in {1..40}; do # more than a pipe holds
+        dial
+        wires+=("$WIRE")
+        printf '\x0bMSH|^~\\&|wire|LAB|||20260301||ORU^R01|m-%s|P|2.5.1\rOBX|1|ST|X||%s\r\x1c\r' $i "$many" >&"$WIRE"
+    done
+    for i in {1..40}; do
+        IFS= read -r -d "$FS" -t 20 -u "${wires[$i - 1]}" BLOCK
+        [[ $BLOCK =~ MSA\|(A[AE])\|m-$i ]]
+        code=${BASH_REMATCH[1]}
+        if [ "$code" = AE ]; then
+            [ $i = $((++refused)) ] # those that it was fed, and none behind one that was taken
+        fi
+    done
+    [ $refused -gt 0 ]
+    [ $refused -lt 30 ]
+    [ "$(grep -c 'has not answered within --sink-timeout' "$DIR/err")" = 1 ]
+    stop_listener
+    [ "$status" = 0 ]
+}
+
+@test "-s: one that reads no more may still answer, but not for long, and who comes meanwhile waits for the next one" {
+    local cmd='[ -e "$DIR/deaf" ] || { read -r l; read -r l; exec <&-; : >"$DIR/deaf"; echo ok; sleep 1000; }
+        while read -r l; do echo ok; done' first
+    start_listener hl7-listen -s "$cmd" 127.0.0.1:0
+    dial
+    first=$WIRE
+    say_hl7 one
+    dial
+    say_hl7 two
+    await test -e "$DIR/deaf"
+    WIRE=$first answered AA one
+    WIRE=$first say_hl7 three
+    answered AE two
+    WIRE=$first answered AA three
+    grep -q 'the consumer has closed its stdin; it is started again in 1.0 s' "$DIR/err"
+    stop_listener
+    [ "$status" = 0 ]
+}
+
 @test "-s: a consumer that is stopped: ASTM gets NAK in time, and the verdict on the repeat; HL7 waits" {
     start_listener inst-listen --timers reply=3.2 -s 'echo $$ >"$DIR/pid"; while read -r l; do echo ok; done' 127.0.0.1:0
     await test -s "$DIR/pid"

@@ -17,6 +17,7 @@ enum {
     ANSWER_MAX = 16 << 20,
     WHY_MAX = 200,
     SILENT_MS = 500, /* from a pipe's end to that of the consumer, which is then told of */
+    OWED_MS = 5000,  /* … where it may still print answers that it owes */
     LEAVE_MS = 5000,
     WAIT_MIN_MS = 1000,
     WAIT_MAX_MS = 60000,
@@ -110,27 +111,14 @@ static void start(struct target_sink *t, int64_t now)
     t->heard.len = t->searched = 0;
 }
 
-/* Refuses what it was fed, in part or whole, and what is there no more; the rest is to be fed to the next one. */
+/* Refuses what it was fed, in part or whole; the rest is fed to the next one. */
 static void refuse_fed(struct target_sink *t, int64_t now)
 {
-    uint64_t fed = t->stream.taken;
-    stream_reset(&t->stream);
-    while (t->base.first && t->served < fed)
+    struct stream *s = &t->stream;
+    while (t->base.first && t->served < s->taken)
         serve(t, VERDICT_LATER, NULL, now);
-    for (struct job *job = t->base.first, *next; job; job = next) {
-        next = job->next;
-        if (!job->end)
-            continue;
-        stream_forget(&t->stream, job);
-        job->end = 0;
-        if (job->copy.len)
-            continue;
-        target_remove(&t->base, job);
-        handover_served(t->base.handover, &t->base, job, VERDICT_LATER, NULL, now);
-        next = t->base.first;
-    }
-    t->served = t->stream.taken;
-    t->stream.unrendered = t->base.first;
+    if (t->served > s->taken)
+        stream_take(s, (size_t)(t->served - s->taken)); /* the rest of a line that was begun */
 }
 
 /* It has died, or must: what is left of it is ended. */
@@ -310,12 +298,14 @@ static void feed(struct target_sink *t, int64_t now)
     }
 }
 
-/* One that has closed a pipe will not go on; it is given a moment to end by itself, so that its status can be told. Who
- * reads no more may still owe answers. */
+/* One that has closed a pipe will not go on; it is given a moment to end by itself, so that its status can be told, and
+ * a longer one where it reads no more and owes answers. */
 static bool is_silent(struct target_sink *t, int64_t now)
 {
-    if (!t->silent_by && (t->mute || (t->child.in < 0 && !owes_answer(t))))
-        t->silent_by = now + SILENT_MS;
+    bool answers = !t->mute && owes_answer(t);
+    int64_t by = now + (answers ? OWED_MS : SILENT_MS);
+    if ((t->mute || t->child.in < 0) && (!t->silent_by || by < t->silent_by))
+        t->silent_by = by;
     return t->silent_by && now >= t->silent_by;
 }
 
