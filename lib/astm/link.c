@@ -942,16 +942,17 @@ static void on_token(struct astm_link *l, const struct astm_token *token, int64_
 
 /* ---- bytes in ---- */
 
-static bool word(unsigned char c)
+static bool blank(unsigned char c)
 {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    return c == ' ' || c == '\t';
 }
 
-/* Whether an unframed message may begin with the H that follows this byte outside frames: no letter or digit; after a
- * message that was dropped, the end of a line. */
+/* Whether an unframed message may begin with the H that follows this byte outside frames, blanks left out: at the
+ * beginning of a line, or behind a control byte; after a message that was dropped, behind the end of a line. What else
+ * has an H and a delimiter, as a flag of HL7 between its two, is none. */
 static bool may_precede(const struct astm_link *l, unsigned char before)
 {
-    return l->skipping ? before == '\r' || before == '\n' : !word(before);
+    return l->skipping ? before == '\r' || before == '\n' : before < ' ' || before == 0x7F;
 }
 
 /* Where in a run of bytes outside frames an unframed message begins, with H and a delimiter; the run's length when
@@ -960,7 +961,7 @@ static size_t find_bare(const struct astm_link *l, const unsigned char *p, size_
 {
     unsigned char before = l->before;
     *last = false;
-    for (size_t i = 0; i < run; before = p[i++]) {
+    for (size_t i = 0; i < run; before = blank(p[i]) ? before : p[i], i++) {
         bool may = p[i] == 'H' && may_precede(l, before);
         if (may && astm_is_header(p + i, run - i))
             return i;
@@ -969,11 +970,20 @@ static size_t find_bare(const struct astm_link *l, const unsigned char *p, size_
     return run;
 }
 
+/* These bytes outside frames have passed. */
+static void pass(struct astm_link *l, const unsigned char *p, size_t n)
+{
+    while (n && blank(p[n - 1]))
+        n--;
+    if (n)
+        l->before = p[n - 1];
+}
+
 static size_t push_noise(struct astm_link *l, const unsigned char *p, size_t n, int64_t now)
 {
     struct astm_token noise = {.kind = ASTM_TOKEN_TEXT, .offset = l->framer.offset, .text = p, .len = n};
     l->framer.offset += n;
-    l->before = p[n - 1];
+    pass(l, p, n);
     on_token(l, &noise, now);
     return n;
 }
@@ -1004,8 +1014,7 @@ static size_t push_bare(struct astm_link *l, enum input input, const unsigned ch
         input = CONTROL;
     feed(l, input, &a);
     l->framer.offset += a.taken;
-    if (a.taken)
-        l->before = p[a.taken - 1];
+    pass(l, p, a.taken);
     return a.taken;
 }
 

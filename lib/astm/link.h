@@ -156,7 +156,7 @@ struct astm_link {
     bool hasty;            /* its sender went on without waiting for our answer */
 
     /* receiving: bytes outside frames */
-    unsigned char before; /* the byte before; 0: a control byte, or none */
+    unsigned char before; /* the last byte that is no blank; 0: one of the framer's, or none */
     bool lone_h;          /* it is an H that an unframed message may begin with */
     bool skipping;        /* it belongs to an unframed message that was dropped */
     bool blocked;         /* an unframed message has begun behind it, and waits for one that is owed */
