@@ -112,9 +112,20 @@ bool option_link(const struct program *program, struct link_options *link, const
     return false;
 }
 
+/* An option of which a second one would make the first one nothing. */
+static bool option_once(struct listener *l, const char *option, const char **value)
+{
+    bool first = !*value;
+    *value = optarg;
+    if (!first)
+        l->status = program_usage(&l->program, "%s was given twice", option);
+    return first;
+}
+
 static bool option_command(struct listener *l, const char *option, const char **command)
 {
-    *command = optarg;
+    if (!option_once(l, option, command))
+        return false;
     if (optarg[strspn(optarg, " \t\n")])
         return true;
     l->status = program_usage(&l->program, "%s: '%s' is no command", option, optarg);
@@ -184,8 +195,7 @@ static bool take_option(struct listener *l, int option)
     case 'c':
         return option_from_1(p, "--count", optarg, &l->count, &l->status);
     case 'j':
-        l->journal = optarg;
-        return true;
+        return option_once(l, "--journal", &l->journal);
     case 'i':
         return l->reads = true;
     case SEND_TIMEOUT:
@@ -197,14 +207,18 @@ static bool take_option(struct listener *l, int option)
     case 'x':
         return option_command(l, "--exec", &l->exec);
     case JOBS:
+        l->of_exec = "--jobs";
         return option_1_to(p, "--jobs", optarg, JOBS_MAX, &l->jobs, &l->status);
     case EXEC_TIMEOUT:
+        l->of_exec = "--exec-timeout";
         return option_timeout(l, "--exec-timeout", &l->exec_ms);
     case 's':
         return option_command(l, "--sink", &l->sink);
     case WINDOW:
+        l->of_sink = "--window";
         return option_1_to(p, "--window", optarg, WINDOW_MAX, &l->window, &l->status);
     case SINK_TIMEOUT:
+        l->of_sink = "--sink-timeout";
         return option_timeout(l, "--sink-timeout", &l->sink_ms);
     case KEEP_STDOUT:
         return l->keep_stdout = true;
@@ -217,16 +231,13 @@ static bool take_option(struct listener *l, int option)
     case LOG:
         return option_log(p, optarg, &l->status);
     case METRICS:
-        hub->metrics = optarg;
-        return true;
+        return option_once(l, "--metrics", &hub->metrics);
     case 'f':
-        l->links.file = optarg;
-        return true;
+        return option_once(l, "--links", &l->links.file);
     case PROTOCOL:
         return option_protocol(l);
     default:
-        l->rejects = optarg;
-        return true;
+        return option_once(l, "--rejects", &l->rejects);
     }
 }
 
@@ -260,6 +271,17 @@ static void list_options(const struct listener *l, struct option *list)
     link_options_list(list, n, l->protocols, LINK_RECEIVES);
 }
 
+/* Whether nothing is set of what is not there. */
+static bool options_fit(struct listener *l)
+{
+    bool exec = !l->of_exec || l->exec, sink = !l->of_sink || l->sink;
+    if (!exec)
+        l->status = program_usage(&l->program, "%s is for --exec, which is not given", l->of_exec);
+    else if (!sink)
+        l->status = program_usage(&l->program, "%s is for --sink, which is not given", l->of_sink);
+    return exec && sink;
+}
+
 bool listener_options(struct listener *l, int argc, char **argv)
 {
     static struct option list[OPTIONS_MAX];
@@ -276,6 +298,8 @@ bool listener_options(struct listener *l, int argc, char **argv)
         if (!fine)
             return false;
     }
+    if (!options_fit(l))
+        return false;
     if (l->common.get)
         l->common.format = VIEW_TEXT;
     log_open(l->program.name, (enum log_level)(LOG_EVENT + l->program.verbosity), false);

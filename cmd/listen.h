@@ -64,7 +64,8 @@ struct listener {
     struct input input;
     int ready_fd; /* -R; -1: none */
     const char *rejects;
-    const char *exec, *sink; /* -x, -s; NULL: none */
+    const char *exec, *sink;       /* -x, -s; NULL: none */
+    const char *of_exec, *of_sink; /* an option that was given for the one, and for the other; NULL: none was */
     uint64_t jobs, window;
     int64_t exec_ms, sink_ms;
     bool keep_stdout; /* --stdout */

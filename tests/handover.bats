@@ -105,6 +105,20 @@ deliver_twice() {
     done
 }
 
+@test "an option of a command or a consumer that is not there, and a second one of them or of journals, end with 64" {
+    local program
+    for program in astm-listen hl7-listen inst-listen; do
+        refuses "--jobs is for --exec" $program --jobs 2 -s cat 0
+        refuses "--exec-timeout is for --exec" $program --exec-timeout 2 0
+        refuses "--window is for --sink" $program --window 3 -x true 0
+        refuses "--sink-timeout is for --sink" $program --sink-timeout 3 0
+        refuses "--exec was given twice" $program -x true -x false 0
+        refuses "--sink was given twice" $program -s cat --sink cat 0
+        refuses "--journal was given twice" $program -j "$DIR/a" -j "$DIR/b" 0
+        [ ! -e "$DIR/a" ]
+    done
+}
+
 @test "with -x or -s stdout is no target: nothing is printed there, and its reader may go" {
     start_listener hl7-listen -o tsv -s 'while read -r l; do echo ok; done' 127.0.0.1:0
     dial
