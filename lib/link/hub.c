@@ -308,6 +308,16 @@ static void keep_watchdog(struct hub *hub, int64_t now)
     notify_service("WATCHDOG=1");
 }
 
+static void tell_endpoints(const struct hub *hub)
+{
+    char text[400];
+    for (const struct port *p = hub->ports; p; p = p->next)
+        if (p->state == PORT_LISTENING) {
+            endpoint_bound_text(&p->endpoint, p->source.fd, text, sizeof text);
+            log_line(LOG_DETAIL, "%s: listens on %s", p->link->config->name, text);
+        }
+}
+
 static void write_endpoints(const struct hub *hub, int fd)
 {
     char line[400];
@@ -333,6 +343,7 @@ static void check_ready(struct hub *hub)
         if (port_is_unbound(p))
             return;
     hub->settled = hub->bound = true;
+    tell_endpoints(hub);
     if (hub->ready_fd >= 0)
         write_endpoints(hub, hub->ready_fd);
     hub->ready_fd = -1;

@@ -80,21 +80,6 @@ static bool refuse_for_now(struct port *p, int error, int64_t now)
     return false;
 }
 
-static void count_refused(struct port *p, int fd)
-{
-    p->link->counters.refused_connections++;
-    close(fd);
-}
-
-void port_refuse(struct port *p, int fd, const struct address *address, const char *reason, const char *why)
-{
-    char peer[64];
-    address_text(address, peer, sizeof peer);
-    const struct log_event event = {"refused", p->link->config->name, peer, reason, {{0}}};
-    log_event(LOG_ERROR, &event, "refused a connection from %s: %s", peer, why);
-    count_refused(p, fd);
-}
-
 /* Where attempts from that host are counted. */
 static struct log_fault *stranger(struct link *link, const char *peer, int64_t now)
 {
@@ -113,17 +98,17 @@ static struct log_fault *stranger(struct link *link, const char *peer, int64_t n
     return &link->strangers[spare].fault;
 }
 
-/* Refuses who has no business here: no error, and not told each time but with -v. */
-static void turn_away(struct port *p, int fd, const struct address *address, const char *reason, const char *why,
-                      int64_t now)
+void port_refuse(struct port *p, int fd, const struct address *address, enum log_level told, const char *reason,
+                 const char *why, int64_t now)
 {
     char peer[64], times[64];
     address_text(address, peer, sizeof peer);
     uint64_t n = log_fault_happens(stranger(p->link, peer, now), now);
     const struct log_event event = {"refused", p->link->config->name, peer, reason, {{0}}};
-    log_event(n ? LOG_EVENT : LOG_DETAIL, &event, "refused a connection from %s: %s%s", peer, why,
+    log_event(n ? told : LOG_DETAIL, &event, "refused a connection from %s: %s%s", peer, why,
               log_fault_times(n, times));
-    count_refused(p, fd);
+    p->link->counters.refused_connections++;
+    close(fd);
 }
 
 /* Counts the connections of the link that come from the same host; those that are to be replaced are retired, and count
@@ -144,7 +129,7 @@ static size_t same_peer(struct port *p, const char *peer, int64_t now)
 }
 
 /* Whether one connection more would be too many; it is refused then. */
-static bool is_full(struct port *p, int fd, const struct address *address)
+static bool is_full(struct port *p, int fd, const struct address *address, int64_t now)
 {
     char why[96];
     size_t sockets = p->hub->connections + p->hub->prefaces, n = sockets - p->hub->draining;
@@ -154,7 +139,7 @@ static bool is_full(struct port *p, int fd, const struct address *address)
         snprintf(why, sizeof why, "%zu are still being closed (--max-connections)", p->hub->draining);
     else
         snprintf(why, sizeof why, "there are %zu already (--max-connections)", n);
-    port_refuse(p, fd, address, "max-connections", why);
+    port_refuse(p, fd, address, LOG_ERROR, "max-connections", why, now);
     return true;
 }
 
@@ -164,16 +149,16 @@ void port_admit(struct port *p, int fd, const struct address *address, int64_t n
     const struct link_config *config = p->link->config;
     address_text(address, peer, sizeof peer);
     if (!allow_peer(&config->allow, address)) {
-        turn_away(p, fd, address, "allow", "it is not allowed (--allow)", now);
+        port_refuse(p, fd, address, LOG_EVENT, "allow", "it is not allowed (--allow)", now);
         return;
     }
     /* first, so that its own old connection does not keep it out */
     size_t n = config->max_per_peer || config->replace ? same_peer(p, peer, now) : 0;
-    if (is_full(p, fd, address))
+    if (is_full(p, fd, address, now))
         return;
     if (config->max_per_peer && n >= config->max_per_peer) {
         snprintf(why, sizeof why, "there are %zu from there (--max-connections-per-peer)", config->max_per_peer);
-        port_refuse(p, fd, address, "max-connections-per-peer", why);
+        port_refuse(p, fd, address, LOG_ERROR, "max-connections-per-peer", why, now);
     } else {
         connection_open(p->hub, p, fd, peer, now);
     }
@@ -190,8 +175,9 @@ static void await_header(struct port *p, int fd, const struct address *address, 
 {
     const struct allow *from = &p->link->config->proxy_from;
     if (!allow_peer(from->n ? from : &allow_loopback, address))
-        turn_away(p, fd, address, "proxy-from", "it is no balancer that is known here (--proxy-from)", now);
-    else if (may_replace(p) || !is_full(p, fd, address))
+        port_refuse(p, fd, address, LOG_EVENT, "proxy-from", "it is no balancer that is known here (--proxy-from)",
+                    now);
+    else if (may_replace(p) || !is_full(p, fd, address, now))
         preface_open(p, fd, address, now);
 }
 

@@ -2,6 +2,7 @@
 #ifndef INSTLINK_PORT_H
 #define INSTLINK_PORT_H
 
+#include "base/log.h"
 #include "link/hub.h"
 #include "link/resolve.h"
 
@@ -65,8 +66,10 @@ bool port_is_unbound(const struct port *port);
 /* Takes an accepted connection of that peer in, which becomes one of the link's, or refuses it. */
 void port_admit(struct port *port, int fd, const struct address *peer, int64_t now);
 
-/* Closes an accepted connection, tells why and counts it. reason: a stable word; why: for people. */
-void port_refuse(struct port *port, int fd, const struct address *peer, const char *reason, const char *why);
+/* Closes an accepted connection and counts it. Why is told as `told`, but of those from one host once a minute; each
+ * time with -v. reason: a stable word; why: for people. */
+void port_refuse(struct port *port, int fd, const struct address *peer, enum log_level told, const char *reason,
+                 const char *why, int64_t now);
 
 /* Its connection is gone. worked: something had come over it. */
 void port_lost(struct port *port, bool worked, int64_t now);

@@ -36,16 +36,16 @@ static int end(struct preface *f)
     return fd;
 }
 
-static void refuse(struct preface *f, const char *why)
+static void refuse(struct preface *f, const char *why, int64_t now)
 {
-    port_refuse(f->port, end(f), &f->address, "proxy-header", why);
+    port_refuse(f->port, end(f), &f->address, LOG_ERROR, "proxy-header", why, now);
 }
 
 /* The other end is gone. Who has said nothing only looked whether somebody is here. */
-static void lost(struct preface *f)
+static void lost(struct preface *f, int64_t now)
 {
     if (f->len)
-        refuse(f, "it ends within its PROXY header");
+        refuse(f, "it ends within its PROXY header", now);
     else
         close(end(f));
 }
@@ -68,12 +68,12 @@ static void ready(struct loop_source *source, short revents, int64_t now)
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     if (n <= 0) {
-        lost(f);
+        lost(f, now);
         return;
     }
     enum proxy_header_result result = proxy_header_parse(f->bytes, f->len + (size_t)n, &header);
     if (result == PROXY_HEADER_INVALID) {
-        refuse(f, header.why);
+        refuse(f, header.why, now);
         return;
     }
     bool more = result == PROXY_HEADER_MORE;
@@ -92,9 +92,8 @@ static int64_t deadline(struct loop_source *source)
 static void tick(struct loop_source *source, int64_t now)
 {
     char why[64];
-    (void)now;
     snprintf(why, sizeof why, "no PROXY header came within %d s", PREFACE_MS / 1000);
-    refuse(of(source), why);
+    refuse(of(source), why, now);
 }
 
 static void removed(struct loop_source *source)
@@ -108,7 +107,7 @@ void preface_open(struct port *port, int fd, const struct address *address, int6
 {
     struct preface *f = malloc(sizeof *f);
     if (!f) {
-        port_refuse(port, fd, address, "no-memory", "memory is exhausted");
+        port_refuse(port, fd, address, LOG_ERROR, "no-memory", "memory is exhausted", now);
         return;
     }
     f->source = (struct loop_source){
