@@ -197,6 +197,14 @@ deliver_twice() {
     start_listener astm-listen -x 'exit 65' 127.0.0.1:0
     dial
     deliver one "$NAK"
+    say "$ENQ"
+    hear "$ACK"
+    say_frame 1 $'H|\\^&|||wire\r'
+    hear "$ACK"
+    say_frame 2 $'L|1|N\r'
+    hear "$NAK"
+    say "$EOT"
+    await grep -q 'dropped .*: its last frame was refused, and the sender has given up' "$DIR/err"
     stop_listener
     grep -q 'command ended with status 65: the message is refused for good' "$DIR/err"
     start_listener astm-listen --rejects "$DIR/rejects" -x 'exit 65' 127.0.0.1:0

@@ -548,6 +548,8 @@ static enum input terminate(struct astm_link *l, struct arrival *a)
     prove(l, !l->stopped && is_timely(l, a->now));
     if (whole)
         offer(l, ASTM_ASSEMBLY_MORE, true);
+    else if (l->nak_last && l->refused)
+        drop(l, "its last frame was refused, and the sender has given up");
     else
         drop(l, "EOT came before its L record, and not right after our ACK of an ETX frame");
     return NOTHING;
