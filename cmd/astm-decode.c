@@ -36,6 +36,7 @@ struct astm_decoder {
     struct astm_reader_config config;
     struct astm_view view;
     struct astm_view_config format;
+    bool chosen; /* -o */
     struct charset charset;
     struct get_paths paths;
     struct astm_get get;
@@ -136,6 +137,7 @@ static bool take_option(struct decoder *d, struct astm_decoder *a, int option)
     const struct program *p = d->program;
     switch (option) {
     case 'o':
+        a->chosen = true;
         return option_format(p, optarg, &a->format.format, &d->status);
     case GET:
         a->get.paths = &a->paths;
@@ -171,6 +173,8 @@ int main(int argc, char **argv)
         if (result == OPTION_EXIT || (result == OPTION_UNKNOWN && !take_option(&d, &a, option)))
             return d.status;
     }
+    if (!option_either_view(&program, a.chosen, a.get.paths, &d.status))
+        return d.status;
     log_open(program.name, (enum log_level)(LOG_EVENT + program.verbosity), true);
     a.config.context = &d;
     if (a.get.paths)

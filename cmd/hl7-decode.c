@@ -35,6 +35,7 @@ struct hl7_decoder {
     struct hl7_reader_config config;
     struct hl7_view view;
     struct hl7_view_config format;
+    bool chosen; /* -o */
     struct charset charset;
     struct get_paths get, specimen_paths;
     struct hl7_specimen specimen;
@@ -153,6 +154,7 @@ static bool take_option(struct decoder *d, struct hl7_decoder *h, int option)
     const struct program *p = d->program;
     switch (option) {
     case 'o':
+        h->chosen = true;
         return option_format(p, optarg, &h->format.format, &d->status);
     case GET:
         h->format.get = &h->get;
@@ -187,6 +189,8 @@ int main(int argc, char **argv)
         if (result == OPTION_EXIT || (result == OPTION_UNKNOWN && !take_option(&d, &h, option)))
             return d.status;
     }
+    if (!option_either_view(&program, h.chosen, h.format.get, &d.status))
+        return d.status;
     log_open(program.name, (enum log_level)(LOG_EVENT + program.verbosity), true);
     h.config.context = &d;
     if (h.format.format == VIEW_FRAME && !h.format.get)

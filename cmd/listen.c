@@ -184,6 +184,7 @@ static bool take_option(struct listener *l, int option)
     struct hub_config *hub = &l->hub;
     switch (option) {
     case 'o':
+        l->chosen = true;
         return option_format(p, optarg, &l->common.format, &l->status);
     case GET:
         return take_get(l);
@@ -298,7 +299,7 @@ bool listener_options(struct listener *l, int argc, char **argv)
         if (!fine)
             return false;
     }
-    if (!options_fit(l))
+    if (!options_fit(l) || !option_either_view(&l->program, l->chosen, l->common.get, &l->status))
         return false;
     if (l->common.get)
         l->common.format = VIEW_TEXT;

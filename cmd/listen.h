@@ -53,6 +53,7 @@ struct listener {
     struct link_options scratch; /* where options are tried */
     unsigned protocols;          /* LINK_ASTM, LINK_HL7: whose options there are */
     struct get_paths get;
+    bool chosen;      /* -o */
     const char *name; /* -n */
     uint64_t count;   /* -c; 0: for ever */
     uint64_t dedup;

@@ -167,8 +167,16 @@ bool option_get(const struct program *program, const struct get_names *names, co
 {
     const char *wrong = get_parse(paths, names, text);
     if (wrong)
-        *status = program_usage(program, "--get: '%.*s' is no path like %s", (int)strcspn(wrong, ","), wrong, examples);
+        *status = program_usage(program, "--get: '%.*s' is no path like %s, with a name in capitals",
+                                (int)strcspn(wrong, ","), wrong, examples);
     return !wrong;
+}
+
+bool option_either_view(const struct program *program, bool output, bool get, int *status)
+{
+    if (output && get)
+        *status = program_usage(program, "either --output or --get, not both");
+    return !(output && get);
 }
 
 bool slurp(int fd, struct bytes *to)

@@ -53,6 +53,9 @@ bool option_log(const struct program *program, const char *text, int *status);
 bool option_get(const struct program *program, const struct get_names *names, const char *examples, const char *text,
                 struct get_paths *paths, int *status);
 
+/* Whether not both of --output and --get were given. */
+bool option_either_view(const struct program *program, bool output, bool get, int *status);
+
 /* Appends all that comes from the descriptor, until its end. False: errno says why not. */
 bool slurp(int fd, struct bytes *to);
 

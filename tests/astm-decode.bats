@@ -289,7 +289,7 @@ long_line() {
 @test "a wrong command line is 64, and says where to look" {
     local args
     for args in -Z --no-such-option "-o xml" "--output=" "-c x" "-c 0" "-c -1" "-c 1x" "--checksum md5" "--charset klingon" \
-        "--max-message 0" "--max-message 1T" "--max-message"; do
+        "--max-message 0" "--max-message 1T" "--max-message" "--get r.4" "--get PID-3" "--get R.4 -o tsv"; do
         # shellcheck disable=SC2086 # to be split
         run --separate-stderr astm-decode $args short.astm
         [ "$status" = 64 ]

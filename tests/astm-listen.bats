@@ -67,6 +67,8 @@ all_different() {
     refused 64 --count -c 0 0
     refused 64 --ready-fd -R 99 0
     refused 64 stdout -R 1 0
+    refused 64 capitals --get r.4 0
+    refused 64 'not both' --get R.4 -o tsv 0
     refused 64 --checksum --checksum crc 0
     refused 64 --charset --charset klingon 0
     refused 64 --frame-numbers --frame-numbers some 0

@@ -155,7 +155,7 @@ document() {
         H5-102 4712 WBC '***.**' | diff - "$DIR/out"
     hl7-decode --get OBR-2,SPM-2.1.1,OBX-3.1 oul.hl7 >"$DIR/out"
     printf '%s\t%s\t%s\n' O-41 S-4001 GLU O-42 S-4001 CHOL O-42 S-4001 HDL '' QC-2 GLU | diff - "$DIR/out"
-    hl7-decode --get PID-5 -o message --positional latin1.hl7 >"$DIR/out"
+    hl7-decode --get PID.5 --positional latin1.hl7 >"$DIR/out"
     echo 'LEFÈVRE^CÉLINE' | diff - "$DIR/out"
     run --separate-stderr hl7-decode --get ZZZ-1 both.hl7
     [ "$status" = 0 ]
@@ -294,7 +294,8 @@ document() {
 @test "a wrong command line is 64, and says where to look" {
     local args
     for args in -Z --no-such-option "-o xml" -o "--output=" "-c x" "-c 0" "--charset klingon" "--max-message 0" "--max-message" \
-        "--get PID" "--get PID-3,,OBX-5" "--get=" "--get P.6" "--segment-end crlf"; do
+        "--get PID" "--get PID-3,,OBX-5" "--get=" "--get P.6" "--get obx-5" \
+        "--get OBX-5 -o tsv" "-o message --get OBX-5" "--segment-end crlf"; do
         # shellcheck disable=SC2086 # to be split
         run --separate-stderr hl7-decode $args both.hl7
         [ "$status" = 64 ]

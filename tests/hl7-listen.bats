@@ -171,6 +171,9 @@ without_origin() {
     refused 64 --specimen --specimen MSH-10 0
     refused 64 --get --get OBX 0
     refused 64 --get --get PID-3.1,nothing 0
+    refused 64 capitals --get PID-3.1,obx-5 0
+    refused 64 'not both' --get OBX-5 -o tsv 0
+    refused 64 'not both' -o message --get OBX-5 0
     refused 64 --charset --charset klingon 0
     refused 64 --message-timeout --message-timeout 1d 0
     refused 64 --idle-timeout --idle-timeout never 0

@@ -30,8 +30,7 @@ static bool name(struct scan *scan, size_t length, char out[GET_NAME])
 {
     for (size_t i = 0; i < length; i++, scan->s++) {
         bool good =
-            scan->s < scan->end && ((*scan->s >= 'A' && *scan->s <= 'Z') || (*scan->s >= 'a' && *scan->s <= 'z') ||
-                                    (i && *scan->s >= '0' && *scan->s <= '9'));
+            scan->s < scan->end && ((*scan->s >= 'A' && *scan->s <= 'Z') || (i && *scan->s >= '0' && *scan->s <= '9'));
         if (!good)
             return false;
         out[i] = *scan->s;

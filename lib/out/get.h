@@ -10,7 +10,8 @@ enum {
     GET_NAME = 8,   /* longest name of a record, with NUL */
 };
 
-/* A record's name, `-` or `.`, a field, `[repetition]`, `.component`, `.subcomponent`; all numbers count from 1. */
+/* A record's name in capitals, `-` or `.`, a field, `[repetition]`, `.component`, `.subcomponent`; all numbers count
+ * from 1. */
 struct get_path {
     char name[GET_NAME];
     size_t field;

@@ -57,6 +57,8 @@ static void bad_paths(void)
         "PIDX-3",
         "PI-3",
         "1ID-3",
+        "pid-3",
+        "PiD-3",
         "PID--3",
         "PID-+3",
         "PID-1000000",
@@ -67,6 +69,8 @@ static void bad_paths(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         ok(!get_path_parse(&p, &hl7_get_names, cases[i], strlen(cases[i])), "'%s' is none", cases[i]);
     ok(get_path_parse(&p, &astm_get_names, "P.6", 3), "P.6 is one of ASTM");
+    ok(get_path_parse(&p, &astm_get_names, "P-6", 3), "and so is P-6");
+    ok(!get_path_parse(&p, &astm_get_names, "p.6", 3), "but not p.6");
     ok(!get_path_parse(&p, &astm_get_names, "P.6.1.1", 7), "ASTM has no subcomponents");
     ok(!get_path_parse(&p, &astm_get_names, "PID-3", 5), "nor segments");
 }
