@@ -16,7 +16,7 @@ static const char help[] =
     "      --mllp-strict       FS CR alone ends a block\n"
     "      --segment-end WHICH what ends a segment: auto (default), cr or lf\n"
     "      --specimen FIELDS   where results have their specimen from, the first that is\n"
-    "                          there (SPM-2.1.1,SPM-2.2.1,SAC-3.1,OBR-3.1,OBR-2.1)\n"
+    "                          there (SPM-2.1.1,SPM-2.2.1,SAC-3.1.1,OBR-3.1.1,OBR-2.1.1)\n"
     "      --answer-timeout T  how long an answer to a message of ours is waited for (30 s)\n"
     "      --orders LINK       the link that takes what follows the answer of -x or -s\n"
     "      --charset NAME      the sender's character set, whatever MSH-18 says\n"

@@ -15,7 +15,7 @@ struct hl7_specimen {
     size_t count;
 };
 
-/* SPM-2.1.1, SPM-2.2.1, SAC-3.1, OBR-3.1, OBR-2.1. */
+/* SPM-2.1.1, SPM-2.2.1, SAC-3.1.1, OBR-3.1.1, OBR-2.1.1. */
 extern const struct hl7_specimen hl7_specimen_default;
 
 /* Reads fields with commas between them. NULL when all is well; else the one that is wrong, up to its end or comma. */
