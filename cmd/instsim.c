@@ -299,15 +299,16 @@ static int print_messages(struct simulation *s)
 static int summary(const struct simulation *s, int status)
 {
     uint64_t unsent = s->count - s->accepted - s->given_up;
-    log_line(LOG_EVENT, "%llu accepted, %llu given up", (unsigned long long)s->accepted,
-             (unsigned long long)s->given_up);
+    char rest[48] = "";
+    if (unsent)
+        snprintf(rest, sizeof rest, ", %llu not sent", (unsigned long long)unsent);
+    log_line(LOG_EVENT, "%llu accepted, %llu given up%s", (unsigned long long)s->accepted,
+             (unsigned long long)s->given_up, rest);
     if (s->script.hl7 && s->accepted)
         log_line(LOG_EVENT, "answered after %.1f ms on average, %.1f ms at the longest",
                  (double)s->all_us / (double)s->accepted / 1000, (double)s->longest_us / 1000);
     if (s->status || (status && status != STATUS_UNREACHABLE))
         return s->status ? s->status : status;
-    if (s->hub.signals)
-        return STATUS_DONE;
     if (s->ask.specimens)
         return ask_status(&s->ask, s->count);
     if (!s->accepted)

@@ -150,7 +150,7 @@ END
     done
     for pid in "${pids[@]}"; do
         kill "$pid"
-        wait "$pid"
+        wait "$pid" || [ $? = 1 ] # not all of its messages went
     done
     stop_listener
     [ "$status" = 0 ]
