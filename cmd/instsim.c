@@ -68,6 +68,7 @@ enum {
     AGAIN_MAX_MS = 30000,
     DEDUP = 1000,
     MAX_CONNECTIONS = 64,
+    REASON = 401, /* bytes of an answer's reason, with NUL */
 };
 
 /* The messages to send, and how far that has got. */
@@ -199,6 +200,14 @@ static void on_accepted(struct simulation *s, const struct delivery *d)
     s->tries = 0;
 }
 
+/* What the answer says of why it refuses. */
+static void tell_reason(const struct simulation *s, const struct delivery *d)
+{
+    char why[REASON];
+    if (log_wants(LOG_DETAIL) && d->answer.n && *hl7_ack_reason(d->answer.p, d->answer.n, why, sizeof why))
+        log_line(LOG_DETAIL, "message %llu: the answer says %s", number(s), why);
+}
+
 static void on_failed(struct simulation *s, const struct delivery *d)
 {
     s->tries++;
@@ -208,6 +217,7 @@ static void on_failed(struct simulation *s, const struct delivery *d)
     else
         log_line(LOG_EVENT, "message %llu not accepted: %s (frame %u, attempt %llu)", number(s), d->outcome, d->frame,
                  (unsigned long long)s->tries);
+    tell_reason(s, d);
     if (s->tries < s->attempts && d->result != DELIVERY_NEVER)
         return;
     log_line(LOG_ERROR, "message %llu given up after %llu attempt%s: %s", number(s), (unsigned long long)s->tries,

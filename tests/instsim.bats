@@ -659,6 +659,23 @@ END
     wait_host
 }
 
+@test "hl7: with -v what the answer says of a refusal is told, without anything that moves a terminal" {
+    hl7_host <<'END'
+< @message x
+> <VT>MSH|^~\&|||sim|LAB|20260101||ACK^R01|a-1|P|2.5<CR>MSA|AE|x|on paper<CR>ERR|||207^busy^HL70357|E||||come <SYN>[31m<CR><FS><CR>
+< @message x
+> @answer AE x
+< @message x
+> <VT>MSH|^~\&|||sim|LAB|20260101||ACK^R01|a-2|P|2.3<CR>MSA|AR|x|no such test<CR><FS><CR>
+END
+    segments x >"$DIR/file"
+    outcome 69 -v
+    [[ $output = *'message 1: the answer says MSA-3 on paper; ERR-3 207^busy^HL70357; ERR-8 come ?[31m'$'\n'* ]]
+    [[ $output = *'message 1: the answer says MSA-3 no such test'$'\n'*'given up after 3 attempts: rejected'* ]]
+    [ "$(grep -c 'the answer says' <<<"$output")" = 2 ]
+    wait_host
+}
+
 @test "hl7: AE is tried --attempts times and then given up; the next message goes out all the same: exit 1" {
     hl7_host <<'END'
 repeat 2

@@ -1,5 +1,7 @@
 #include "hl7/ack.h"
 
+#include "base/utf8.h"
+
 #include <string.h>
 
 enum { REASON_MAX = 200 };
@@ -314,4 +316,58 @@ bool hl7_ack_build(struct bytes *out, const struct hl7_header *theirs, const str
     put_msa(&w, theirs, ack);
     out->len = (size_t)(w.o - out->data);
     return true;
+}
+
+/* ---- what an answer says ---- */
+
+struct reason {
+    char *out;
+    size_t len, room; /* without the NUL */
+};
+
+static void add_reason(struct reason *r, struct hl7_slice text)
+{
+    for (size_t at = 0, step; at < text.n; at += step) {
+        uint32_t point;
+        step = utf8_decode(text.p + at, text.n - at, &point);
+        bool shown = step && point >= ' ' && (point < 0x7F || point > 0x9F);
+        size_t width = shown ? step : 1;
+        step += !step;
+        if (width > r->room - r->len) {
+            r->room = r->len;
+            return;
+        }
+        memcpy(r->out + r->len, shown ? (const char *)text.p + at : "?", width);
+        r->len += width;
+    }
+}
+
+static void add_field(struct reason *r, const char *name, struct hl7_slice field)
+{
+    if (!field.n)
+        return;
+    add_reason(r, slice(r->len ? "; " : ""));
+    add_reason(r, slice(name));
+    add_reason(r, slice(" "));
+    add_reason(r, field);
+}
+
+const char *hl7_ack_reason(const unsigned char *text, size_t n, char *out, size_t size)
+{
+    struct reason r = {out, 0, size - 1};
+    struct hl7_header h;
+    struct hl7_msa msa;
+    struct hl7_slice segment;
+    size_t at = 0;
+    hl7_header_read(&h, text, n);
+    if (hl7_header_msa(&h, &msa))
+        add_field(&r, "MSA-3", msa.text);
+    while (r.len < r.room && hl7_segment_next(h.rest.p, h.rest.n, &at, &segment)) {
+        if (segment.n < 4 || memcmp(segment.p, "ERR", 3) != 0 || segment.p[3] != h.separators.field)
+            continue;
+        add_field(&r, "ERR-3", hl7_field(segment, &h.separators, 3));
+        add_field(&r, "ERR-8", hl7_field(segment, &h.separators, 8));
+    }
+    out[r.len] = '\0';
+    return out;
 }

@@ -73,4 +73,10 @@ struct hl7_ack {
  * version 2.5 on, and in MSA-3 before. False when memory is exhausted; out is then as it was. */
 bool hl7_ack_build(struct bytes *out, const struct hl7_header *theirs, const struct hl7_ack *ack);
 
+/* What an answer says of why it refuses, for people: MSA-3, and ERR-3 and ERR-8 of each ERR segment, those that are not
+ * empty, as in `MSA-3 full; ERR-3 207^error^HL70357; ERR-8 the disk`; nothing where it says nothing. The text is
+ * NUL-terminated and cut to size bytes (not 0), between characters; escape sequences are as sent, control characters
+ * and what is no UTF-8 are `?`. Returns out. */
+const char *hl7_ack_reason(const unsigned char *text, size_t n, char *out, size_t size);
+
 #endif

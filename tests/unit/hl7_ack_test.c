@@ -293,8 +293,44 @@ static void long_texts(void)
     bytes_free(&out);
 }
 
+static void reasons(void)
+{
+    static const struct {
+        const char *segments, *want;
+        size_t size;
+    } table[] = {
+        {"MSA|AA|1\r", "", 200},
+        {"MSA|AR|1|never\r", "MSA-3 never", 200},
+        {"MSA|AE|1\rERR|||207^error^HL70357|E||||the disk\r", "ERR-3 207^error^HL70357; ERR-8 the disk", 200},
+        {"MSA|AE|1|no\rERR|\rERRX||1\rERR|||100\rERR||||||||b\\S\\\r", "MSA-3 no; ERR-3 100; ERR-8 b\\S\\", 200},
+        {"MSA|AE|1|a\x1B[1mb\x7F\xC2\x9B"
+         "c\xFF\xC3\xA9\n\r",
+         "MSA-3 a?[1mb??c?\xC3\xA9?", 200},
+        {"MSA|AE|1|12\xC3\xA9z\r", "MSA-3 12", 10},
+        {"MSA|AE|1|12\xC3\xA9z\r", "MSA-3 12\xC3\xA9", 11},
+        {"MSA|AE|1|12\rERR|||3\r", "MSA-3 12;", 10},
+        {"MSA|AE|1|12\r", "", 1},
+        {"ERR|||101\r", "ERR-3 101", 200},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct bytes text = {0};
+        bytes_puts(&text, "MSH|^~\\&|||||||ACK|9\r");
+        bytes_puts(&text, table[i].segments);
+        char *out = malloc(table[i].size);
+        is_str(hl7_ack_reason(text.data, text.len, out, table[i].size), table[i].want, "what an answer says: %zu", i);
+        free(out);
+        bytes_free(&text);
+    }
+    static const char other[] = "MSH!^~\\&!!!!!!!ACK!9\rMSA!AR!1!x\rERR!!!2\r";
+    char out[20];
+    is_str(hl7_ack_reason((const unsigned char *)other, strlen(other), out, sizeof out), "MSA-3 x; ERR-3 2",
+           "with other separators");
+    is_str(hl7_ack_reason((const unsigned char *)"", 0, out, sizeof out), "", "nothing says nothing");
+}
+
 int main(void)
 {
+    reasons();
     names();
     which_are_due();
     answers_are_not_answered();
