@@ -57,10 +57,10 @@ static const char help[] = "usage: instsim astm|hl7 [OPTION ...] ENDPOINT [FILE 
                            "      --mllp-strict       FS CR alone ends a block\n"
                            "      --answer-timeout T  how long an answer is waited for (30 s)\n"
                            "\n"
-                           "Exit status: 0 all were accepted, and queries brought orders, 1 some were not, some\n"
-                           "brought none, or there was no message, 64 usage, 66 no such input, 69 none was\n"
-                           "accepted, or a query had no good answer, 71 operating system, 74 input or output\n"
-                           "failed, 77 not permitted. See instsim(1).\n";
+                           "Exit status: 0 all were accepted, and queries brought orders, 1 some were not, or\n"
+                           "without a commit block, some brought none, or there was no message, 64 usage, 66 no\n"
+                           "such input, 69 none was accepted, or a query had no good answer, 71 operating system,\n"
+                           "74 input or output failed, 77 not permitted. See instsim(1).\n";
 
 enum {
     STOP_MS = 3000,  /* for the last words once all is sent */
@@ -89,6 +89,7 @@ struct simulation {
     struct bytes text; /* the message being sent */
     uint64_t index, tries;
     uint64_t accepted, given_up;
+    uint64_t uncommitted; /* of those accepted: without a commit block before */
     struct connection *current;
     int64_t due;                /* when the message may be sent; INT64_MAX: it is being sent, or nothing can be */
     int64_t sent_us;            /* when it was */
@@ -190,13 +191,15 @@ static void on_accepted(struct simulation *s, const struct delivery *d)
 {
     int64_t us = clock_us() - s->sent_us;
     if (s->script.hl7)
-        log_line(LOG_EVENT, "message %llu accepted: %s after %.1f ms", number(s),
-                 *d->code ? d->code : "nothing asked for", (double)us / 1000);
+        log_line(LOG_EVENT, "message %llu accepted: %s after %.1f ms%s", number(s),
+                 *d->code ? d->code : "nothing asked for", (double)us / 1000,
+                 d->uncommitted ? ", without a commit block" : "");
     else
         log_line(LOG_EVENT, "message %llu accepted, %u frames", number(s), d->frames);
     s->longest_us = us > s->longest_us ? us : s->longest_us;
     s->all_us += us;
     s->accepted++;
+    s->uncommitted += d->uncommitted;
     s->tries = 0;
 }
 
@@ -305,25 +308,35 @@ static int print_messages(struct simulation *s)
     return fflush(stdout) == EOF ? STATUS_IO : STATUS_DONE;
 }
 
+/* Says how many messages came to what. */
+static void tell_numbers(const struct simulation *s, uint64_t unsent)
+{
+    char left[48] = "", odd[64] = "";
+    if (unsent)
+        snprintf(left, sizeof left, ", %llu not sent", (unsigned long long)unsent);
+    if (s->uncommitted)
+        snprintf(odd, sizeof odd, ", %llu without a commit block", (unsigned long long)s->uncommitted);
+    log_line(LOG_EVENT, "%llu accepted%s, %llu given up%s", (unsigned long long)s->accepted, odd,
+             (unsigned long long)s->given_up, left);
+    if (s->script.hl7 && s->accepted)
+        log_line(LOG_EVENT, "answered after %.1f ms on average, %.1f ms at the longest",
+                 (double)s->all_us / (double)s->accepted / 1000, (double)s->longest_us / 1000);
+}
+
 /* What became of all messages, as an exit status. status: that of the run. */
 static int summary(const struct simulation *s, int status)
 {
     uint64_t unsent = s->count - s->accepted - s->given_up;
-    char rest[48] = "";
-    if (unsent)
-        snprintf(rest, sizeof rest, ", %llu not sent", (unsigned long long)unsent);
-    log_line(LOG_EVENT, "%llu accepted, %llu given up%s", (unsigned long long)s->accepted,
-             (unsigned long long)s->given_up, rest);
-    if (s->script.hl7 && s->accepted)
-        log_line(LOG_EVENT, "answered after %.1f ms on average, %.1f ms at the longest",
-                 (double)s->all_us / (double)s->accepted / 1000, (double)s->longest_us / 1000);
+    tell_numbers(s, unsent);
     if (s->status || (status && status != STATUS_UNREACHABLE))
         return s->status ? s->status : status;
     if (s->ask.specimens)
-        return ask_status(&s->ask, s->count);
-    if (!s->accepted)
-        return STATUS_UNREACHABLE;
-    return unsent || s->given_up ? STATUS_DEFECTIVE : STATUS_DONE;
+        status = ask_status(&s->ask, s->count);
+    else if (!s->accepted)
+        status = STATUS_UNREACHABLE;
+    else
+        status = unsent || s->given_up ? STATUS_DEFECTIVE : STATUS_DONE;
+    return status == STATUS_DONE && s->uncommitted ? STATUS_DEFECTIVE : status;
 }
 
 static bool open_endpoint(struct simulation *s, const char *text)

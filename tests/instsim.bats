@@ -870,6 +870,16 @@ END
     [ "$(grep -o '"control_id":"[^"]*"' "$DIR/out" | sort -u | wc -l)" = 20 ]
 }
 
+@test "hl7: --mllp 2 to a host without commit blocks: what it accepts is accepted, and counts as odd: exit 1" {
+    start_listener hl7-listen -c 3 127.0.0.1:0
+    run timeout 20 instsim hl7 --mllp 2 -c 3 --profile bloodgas "127.0.0.1:$PORT"
+    [ "$status" = 1 ]
+    [[ $output = *'odd-answer answered AA without a commit block before'*'message 3 accepted: AA after '*' ms, without a commit block'* ]]
+    [[ $output = *'3 accepted, 3 without a commit block, 0 given up'* ]]
+    wait_listener
+    [ "$(wc -l <"$DIR/out")" = 3 ]
+}
+
 @test "hl7: what the other side sends is acknowledged and printed, also while an answer is awaited" {
     hl7_host <<'END'
 < @message x

@@ -331,6 +331,7 @@ static void finish(struct hl7_link *l, enum hl7_outcome outcome, const struct hl
     l->last.nameless = m && !msa->control_id.n && (outcome == HL7_ERROR || outcome == HL7_REJECTED);
     memset(&l->done, 0, sizeof l->done);
     l->done.outcome = outcome;
+    l->done.uncommitted = l->uncommitted;
     if (m) {
         l->done.text = (struct hl7_slice){m->text, m->len};
         l->done.msa = *msa;
@@ -378,20 +379,30 @@ static void on_commit(struct hl7_link *l, bool stored)
         finish(l, HL7_ERROR, NULL, NULL);
 }
 
+/* An answer that accepts stands in for a commit block that has not come: the message would only come twice. */
+static void do_without_commit(struct hl7_link *l, const char *code)
+{
+    if (!l->wants_commit)
+        return;
+    tell(l, HL7_NOTICE_ODD_ANSWER, "answered %s without a commit block before", code);
+    l->wants_commit = false;
+    l->uncommitted = true;
+}
+
 /* An answer to the message that is being sent. */
 static void decide(struct hl7_link *l, const struct hl7_message *m, const struct hl7_msa *msa)
 {
     switch (hl7_code_of(msa->code)) {
     case HL7_CODE_AA:
-        if (l->wants_commit)
-            tell(l, HL7_NOTICE_ODD_ANSWER, "answered AA without a commit block before");
+        do_without_commit(l, "AA");
         finish(l, HL7_SENT, m, msa);
         break;
     case HL7_CODE_CA:
+        do_without_commit(l, "CA");
         if (!l->wants_accept)
             tell(l, HL7_NOTICE_ODD_ANSWER,
                  "answered CA, which the message did not ask for: the answer is still awaited");
-        l->wants_commit = l->wants_accept = false;
+        l->wants_accept = false;
         set_due(l);
         check_sent(l, m, msa);
         break;
@@ -681,6 +692,7 @@ static bool next_done(struct hl7_link *l, struct hl7_event *event)
     *event = (struct hl7_event){
         .kind = HL7_EVENT_DONE,
         .outcome = l->done.outcome,
+        .uncommitted = l->done.uncommitted,
         .code = l->done.code,
         .msa = l->done.msa,
         .text = l->done.text,
@@ -734,6 +746,7 @@ bool hl7_link_send(struct hl7_link *l, const unsigned char *text, size_t n, int6
     l->busy = true;
     l->enhanced = wanted.enhanced;
     l->wants_commit = l->config->release == 2;
+    l->uncommitted = false;
     l->wants_accept = wanted.accept;
     l->wants_application = wanted.application;
     l->wants_refusal = wanted.refusal;

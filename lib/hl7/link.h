@@ -100,8 +100,9 @@ struct hl7_event {
     uint64_t ticket;
     bool answer;
     /* DONE: what became of the message that was sent; the code of the answer that decided, and its text, valid until
-     * the machine is called again */
+     * the machine is called again. uncommitted: release 2, and it was accepted without a commit block before */
     enum hl7_outcome outcome;
+    bool uncommitted;
     enum hl7_code code;
     struct hl7_slice text;
 };
@@ -128,6 +129,7 @@ struct hl7_link {
     struct bytes offer; /* struct hl7_offer: the message that is offered */
     struct {
         enum hl7_outcome outcome;
+        bool uncommitted;
         enum hl7_code code;
         struct hl7_msa msa;
         struct hl7_slice text; /* of the answer */
@@ -142,6 +144,7 @@ struct hl7_link {
     bool busy;       /* its outcome is open */
     bool asked;      /* it asks for an answer */
     bool enhanced, wants_commit, wants_accept, wants_application, wants_refusal;
+    bool uncommitted;   /* an answer that accepts it came without a commit block */
     int64_t due;        /* the answer's deadline … */
     int64_t due_stands; /* … put off by the time since then, if a verdict has been awaited */
     struct {

@@ -54,6 +54,7 @@ struct delivery {
     enum delivery_result result;
     const char *outcome;       /* the machine's word for it */
     bool reconnect;            /* an answer may still come, and must not be taken for that to the next message */
+    bool uncommitted;          /* HL7: it was accepted without the commit block of MLLP release 2 */
     const char *code;          /* HL7: the acknowledgement code that decided; else empty */
     const unsigned char *text; /* HL7: MSA-3 of that answer, as it came; valid until the machine is called again */
     size_t len;

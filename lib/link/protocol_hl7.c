@@ -124,6 +124,7 @@ static struct delivery delivery_of(const struct hl7_event *event)
         .result = results[event->outcome],
         .outcome = hl7_outcome_name(event->outcome),
         .reconnect = event->outcome == HL7_NO_ANSWER,
+        .uncommitted = event->uncommitted,
         .code = hl7_code_name(event->code),
         .text = event->msa.text.p,
         .len = event->msa.text.n,

@@ -120,7 +120,8 @@ static void on_event(struct rig *rig, const struct hl7_event *event, int64_t now
     const struct hl7_message *m = event->message;
     if (event->kind == HL7_EVENT_DONE) {
         const char *code = hl7_code_name(event->code);
-        bytes_printf(&rig->log, "done %s%s%s\n", hl7_outcome_name(event->outcome), *code ? " " : "", code);
+        bytes_printf(&rig->log, "done %s%s%s%s\n", hl7_outcome_name(event->outcome), *code ? " " : "", code,
+                     event->uncommitted ? " uncommitted" : "");
         return;
     }
     bytes_puts(&rig->log, event->answer ? "answer " : "message ");
@@ -446,7 +447,9 @@ static const struct vector release_2[] = {
      OUT("S", "|||NE|NE") "done sent\n"},
     {"commit NAK is an error", "a", MORE("S", ""), TEXT(VT "\x15" END), OUT("S", "") "done error\n"},
     {"an answer says that it is stored, too", "a", MORE("S", ""), TEXT(REPLY("AA", "S") VT "\x06" END),
-     OUT("S", "") "! odd-answer\ndone sent AA\n> ACK\n! commit\n"},
+     OUT("S", "") "! odd-answer\ndone sent AA uncommitted\n> ACK\n! commit\n"},
+    {"and so does CA", "a", MORE("S", "|||AL|AL"), TEXT(REPLY("CA", "S") REPLY("AA", "S")),
+     OUT("S", "|||AL|AL") "! odd-answer\n> ACK\ndone sent AA uncommitted\n> ACK\n"},
     {"CA and commit ACK", "a", MORE("S", "|||AL|NE"), TEXT(VT "\x06" END REPLY("CA", "S")),
      OUT("S", "|||AL|NE") "done sent CA\n> ACK\n"},
 };
