@@ -91,6 +91,17 @@ document() {
 
 @test "a batch is its messages" {
     golden 0 batch.message batch.hl7
+    # in blocks of their own, of which only the last has the end of the batch
+    mllp-frame <batch.hl7 | hl7-decode >"$DIR/out"
+    [ "$(grep -c '"notes":\["batch the message came in a batch envelope"' "$DIR/out")" = 2 ]
+}
+
+@test "a batch that says another number of messages than there are: 1, and all that are there are decoded" {
+    sed 's/BTS|2/BTS|3/' batch.hl7 >"$DIR/three"
+    run --separate-stderr hl7-decode --get MSH-10 "$DIR/three"
+    [ "$status" = 1 ]
+    [ "$output" = H5-101$'\n'H5-102 ]
+    [ "$stderr" = "hl7-decode: $DIR/three: offset $(($(wc -c <batch.hl7) - 12)): batch-count BTS-1 says 3, and the messages since BHS are 2" ]
 }
 
 @test "segments may end with CR, LF or CR LF" {

@@ -22,7 +22,7 @@ static const char *const notice_names[HL7_NOTICES] = {
     [HL7_NOTICE_OWN_ANSWER] = "own-answer", [HL7_NOTICE_UNMATCHED] = "unmatched-answer",
     [HL7_NOTICE_LATE] = "late-answer",      [HL7_NOTICE_DUPLICATE] = "duplicate-answer",
     [HL7_NOTICE_ODD_ANSWER] = "odd-answer", [HL7_NOTICE_COMMIT] = "commit",
-    [HL7_NOTICE_NO_ANSWER] = "no-answer",
+    [HL7_NOTICE_NO_ANSWER] = "no-answer",   [HL7_NOTICE_COUNT] = "batch-count",
 };
 
 const char *hl7_notice_name(enum hl7_notice notice)
@@ -555,6 +555,15 @@ static void commit(struct hl7_link *l)
     bytes_free(&l->replies);
 }
 
+static void tell_count(struct hl7_link *l)
+{
+    struct hl7_batch *b = &l->split.batch;
+    if (b->odd)
+        tell(l, HL7_NOTICE_COUNT, "BTS-1 says %llu, and the messages since BHS are %llu", (unsigned long long)b->said,
+             (unsigned long long)b->counted);
+    b->odd = false;
+}
+
 static void close_block(struct hl7_link *l)
 {
     if (l->split.envelope)
@@ -568,6 +577,7 @@ static void close_block(struct hl7_link *l)
 /* refusing: why all of it is refused; HL7_NOTICES: it is not. */
 static void open_block(struct hl7_link *l, struct hl7_token *token, enum hl7_notice refusing)
 {
+    const struct hl7_batch batch = l->split.batch;
     l->text.len = 0;
     spares_take(l->observer.spares, &l->text);
     l->over = false;
@@ -578,6 +588,7 @@ static void open_block(struct hl7_link *l, struct hl7_token *token, enum hl7_not
              begins_at(token), token->len);
     l->open = hl7_block_take(&l->reader, token, &l->text) &&
               hl7_split_begin(&l->split, &l->text, token, l->config->segment_end);
+    hl7_split_within(&l->split, &batch);
     if (l->open)
         return;
     struct hl7_message m = {.text = token->text, .len = token->len, .has_msa = true};
@@ -641,10 +652,13 @@ static void advance(struct hl7_link *l)
     struct hl7_message m;
     struct hl7_token token;
     while (!stopped(l) && l->out.len < OUT_MAX && (l->open || (l->ended && !l->drained))) {
-        if (l->open && hl7_split_next(&l->split, &m)) {
-            on_message(l, &m);
-        } else if (l->open) {
-            close_block(l);
+        if (l->open) {
+            bool more = hl7_split_next(&l->split, &m);
+            tell_count(l);
+            if (more)
+                on_message(l, &m);
+            else
+                close_block(l);
         } else {
             l->drained = true;
             hl7_block_eof(&l->reader, &token);

@@ -37,6 +37,7 @@ enum hl7_notice {
     HL7_NOTICE_NO_MEMORY,  /* … no memory for it now */
     HL7_NOTICE_NOT_HANDED, /* … not handed over */
     HL7_NOTICE_BATCH,      /* a block holds an envelope; it is left out */
+    HL7_NOTICE_COUNT,      /* a batch says another number of messages than have come */
     HL7_NOTICE_CONDITION,  /* MSH-15 or MSH-16 has a value that is none: original mode; told once per connection */
     HL7_NOTICE_OWN_ANSWER, /* what the caller gave is no answer, or not asked for: the plain one is sent; or part of it
                             * cannot be sent */

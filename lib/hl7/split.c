@@ -170,10 +170,57 @@ static void note_block(struct hl7_split *s)
         notes_once(&s->notes, 0, "utf-16 the message came in UTF-16");
     if (s->damaged)
         notes_once(&s->notes, 0, "charset what is not UTF-16 was replaced or left out");
-    if (s->envelope)
+}
+
+/* The message belongs to the batch that has begun, or to one whose end follows it. */
+static void note_batch(struct hl7_split *s)
+{
+    struct hl7_batch *b = &s->batch;
+    bool inside = b->file || b->open;
+    if (inside && !b->any) {
+        b->any = true;
+        b->answers = s->msa;
+    }
+    inside = inside && s->msa == b->answers;
+    b->came += inside;
+    if (inside || (begins_envelope(s, s->at) && s->text->data[s->at + 1] == 'T'))
         notes_once(&s->notes, 0, "batch the message came in a batch envelope");
     if (s->messages > 1)
         notes_add(&s->notes, 0, "several-messages it is message %u of its block", s->messages);
+}
+
+/* Compares BTS-1 with the messages that came; one that is no number says nothing. */
+static void count_batch(struct hl7_batch *b, const unsigned char *p, size_t n, uint64_t offset)
+{
+    uint64_t said = 0;
+    size_t i = 4;
+    for (; i < n && p[i] >= '0' && p[i] <= '9' && said < UINT64_MAX / 100; i++)
+        said = said * 10 + (p[i] - '0');
+    if (i == 4 || (i < n && p[i] != p[3]) || !b->open || said == b->came || b->odd)
+        return;
+    b->odd = true;
+    b->said = said;
+    b->counted = b->came;
+    b->offset = offset;
+}
+
+/* Takes a segment of an envelope in: FHS, BHS, BTS or FTS. */
+static void take_envelope(struct hl7_split *s)
+{
+    struct hl7_batch *b = &s->batch;
+    size_t at = s->at, n = segment_end(s) - at;
+    const unsigned char *p = s->text->data + at;
+    bool file = p[0] == 'F', begins = p[1] == 'H';
+    s->envelope = s->any = true;
+    if (!begins && !file)
+        count_batch(b, p, n, s->block.offset + !s->block.bare + at);
+    if (begins) {
+        b->any = false;
+        b->came = 0;
+        b->field = p[3];
+    }
+    b->open = begins && !file;
+    b->file = file ? begins : b->file;
 }
 
 static void note_header(struct hl7_split *s, const struct hl7_header *h)
@@ -200,6 +247,7 @@ static void take_message(struct hl7_split *s, struct hl7_message *m)
     s->msa = false;
     s->segments = 0;
     size_t len = take_segments(s) - start;
+    note_batch(s);
     *m = (struct hl7_message){
         .text = s->text->data + start,
         .len = len,
@@ -272,6 +320,13 @@ bool hl7_split_begin(struct hl7_split *s, struct bytes *text, const struct hl7_t
     return true;
 }
 
+void hl7_split_within(struct hl7_split *s, const struct hl7_batch *batch)
+{
+    s->batch = *batch;
+    if (batch->file || batch->open)
+        s->field = batch->field;
+}
+
 bool hl7_split_next(struct hl7_split *s, struct hl7_message *message)
 {
     const unsigned char *p = s->text->data;
@@ -285,9 +340,8 @@ bool hl7_split_next(struct hl7_split *s, struct hl7_message *message)
             take_message(s, message);
             return true;
         }
-        s->envelope |= envelope;
-        s->any |= envelope;
-        segment_end(s);
+        if (envelope)
+            take_envelope(s);
     }
     if (s->any)
         return false;

@@ -319,7 +319,11 @@ static const struct vector receiving[] = {
      TEXT(VT "FHS|^~\\&\rBHS|^~\\&\r" MORE("1", "") "BTS|1\rFTS|1\r" END),
      "message 1 batch\n" SAID("1", "AA", "1") "! batch\n"},
     {"also without VT", "a", NULL, TEXT("FHS|^~\\&\rBHS|^~\\&\r" MORE("1", "") "BTS|1\rFTS|1\r"),
-     "! batch\n! batch\nmessage 1 unframed\n" SAID("1", "AA", "1") "! batch\n"},
+     "! batch\n! batch\nmessage 1 unframed batch\n" SAID("1", "AA", "1") "! batch\n"},
+    {"its number is compared with what came, also over several blocks", "a", NULL,
+     TEXT(VT "BHS|^~\\&\r" MORE("1", "") END VT MORE("2", "") "BTS|3\r" END),
+     "message 1 batch\n" SAID("1", "AA", "1") "! batch\nmessage 2 batch\n" SAID("2", "AA",
+                                                                                "2") "! batch-count\n! batch\n"},
     {"messages that cannot be read are refused among the others", "a", NULL,
      TEXT(VT "PID|0\r" MORE("1", "") "MSH|^~\\&|x\r" MORE("2", "") END),
      UNREADABLE("1", "100", "it does not begin with MSH") "message 1 several-messages\n" SAID("2", "AA", "1")

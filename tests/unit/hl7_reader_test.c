@@ -114,6 +114,8 @@ static void damages(void)
          "\v" HEAD("1") "\rNTE|a\x1C"
                         "b\vc\r\x1C\r",
          "1@1:31 ");
+    READ("a batch of which a message is missing", "BHS|^~\\&|A\r" ONE TWO "BTS|3\r\v" ONE "\x1C\r",
+         "1@11:21 2@32:27 !59 batch-count 1@66:21 ");
     is_read("a message that is too long", "\v" ONE "\x1C\r\v" HEAD("2") "|0123456789\r\x1C\r\v" ONE "\x1C\r", 83, 24,
             false, "1@1:21 !24 too-long 1@60:21 ");
     is_read("a bare one", ONE HEAD("2") "|0123456789\r" ONE, 74, 24, false, "1@0:21 !21 too-long 1@53:21 ");

@@ -69,18 +69,23 @@ static const struct vector vectors[] = {
 
     {"several messages", TEXT(A "\rPID|1\r" B "\rPID|2\r"), "1: " A "/PID|1/\n2 several-messages: " B "/PID|2/\n"},
     {"with LF between them", TEXT(A "\nPID|1\n" B "\nPID|2\n"),
-     "1 segment-end: " A "/PID|1/\n2 several-messages segment-end: " B "/PID|2/\n"},
+     "1 segment-end: " A "/PID|1/\n2 segment-end several-messages: " B "/PID|2/\n"},
     {"with empty lines between them", TEXT(A "\rPID|1\r\n\r\n" B "\r"),
      "1 segment-end empty-segment: " A "/PID|1/\n2 several-messages: " B "/\n"},
     {"each with its own separators", TEXT(A "\rNTE|\nOBX@1\rMSH@~&#\\@A@@@@@@ORU@2@P\rNTE@\nOBX@1\nOBX|2\r"),
-     "1: " A "/NTE|\nOBX@1/\n2 several-messages segment-end: MSH@~&#\\@A@@@@@@ORU@2@P/NTE@/OBX@1\nOBX|2/\n"},
+     "1: " A "/NTE|\nOBX@1/\n2 segment-end several-messages: MSH@~&#\\@A@@@@@@ORU@2@P/NTE@/OBX@1\nOBX|2/\n"},
     {"MSH within a segment begins nothing", TEXT(A "\rNTE|" B "\r"), "1: " A "/NTE|" B "/\n"},
 
     {"a batch envelope belongs to no message", TEXT("FHS|^~\\&|X\rBHS|^~\\&|Y\r" A "\rPID|1\r" B "\rBTS|2\rFTS|1\r"),
      "1 batch: " A "/PID|1/\n2 batch several-messages: " B "/\n"},
     {"nor does one with LF", TEXT("FHS|^~\\&\nBHS|^~\\&\n" A "\nPID|1\nBTS|1\nFTS|1\n"),
      "1 segment-end batch: " A "/PID|1/\n"},
-    {"nor a trailer without fields", TEXT(A "\rBTS\r" B "\rFTS"), "1: " A "/\n2 batch several-messages: " B "/\n"},
+    {"nor a trailer without fields", TEXT(A "\rBTS\r" B "\rFTS"),
+     "1 batch: " A "/\n2 batch several-messages: " B "/\n"},
+    {"what follows the batch does not stand in it", TEXT("BHS|^~\\&\r" A "\rBTS|1\r" B "\r"),
+     "1 batch: " A "/\n2 several-messages: " B "/\n"},
+    {"but it does in the file", TEXT("FHS|^~\\&\rBHS|^~\\&\r" A "\rBTS|1\r" B "\rFTS|1"),
+     "1 batch: " A "/\n2 batch several-messages: " B "/\n"},
     {"an envelope may have other separators", TEXT("FHS@~&#\\\rBHS@~&#\\\r" A "\rBTS|1\rFTS|1"), "1 batch: " A "/\n"},
     {"an envelope alone holds no message", TEXT("FHS|^~\\&|\rBHS|^~\\&|\rBTS|0\rFTS|1\r"), ""},
     {"another segment that begins so is none", TEXT(A "\rBTSX|1\rFTX|2\r"), "1: " A "/BTSX|1/FTX|2/\n"},
@@ -95,7 +100,7 @@ static const struct vector vectors[] = {
     {"segments before MSH cannot be read", TEXT("PID|0\r" A "\rPID|1\r"),
      "[it does not begin with MSH]: PID|0/\n1 several-messages: " A "/PID|1/\n"},
     {"nor those behind an envelope", TEXT(A "\rBTS|1\rNTE|1\r"),
-     "1: " A "/\n[it does not begin with MSH] batch several-messages: NTE|1/\n"},
+     "1 batch: " A "/\n[it does not begin with MSH] several-messages: NTE|1/\n"},
     {"blanks before MSH are left out", TEXT(" \t\r\n" A "\r"), "1 before-msh: " A "/\n"},
     {"and control characters", TEXT("\0\x02" A "\r"), "1 before-msh: " A "/\n"},
     {"and a byte-order mark", TEXT("\xEF\xBB\xBF" A "\r"), "1 before-msh: " A "/\n"},
@@ -200,6 +205,66 @@ static void what_the_block_was_like(void)
     }
 }
 
+/* Blocks of one stream, each ended by an FS: which messages stand in a batch, and what is wrong with its number. */
+static void batch_is(const char *name, const char *blocks, const char *want)
+{
+    struct hl7_split s = {.messages = 0};
+    struct bytes log = {0};
+    for (size_t n; *blocks; blocks += n + (blocks[n] != '\0')) {
+        const struct hl7_batch batch = s.batch;
+        struct bytes text = {0};
+        struct hl7_message m;
+        n = strcspn(blocks, "\x1C");
+        bytes_append(&text, blocks, n);
+        if (!hl7_split_begin(&s, &text, NULL, HL7_END_AUTO))
+            abort();
+        hl7_split_within(&s, &batch);
+        for (bool more = true; more;) {
+            more = hl7_split_next(&s, &m);
+            if (s.batch.odd)
+                bytes_printf(&log, "%u is not %u at %u; ", (unsigned)s.batch.said, (unsigned)s.batch.counted,
+                             (unsigned)s.batch.offset);
+            s.batch.odd = false;
+            if (more) {
+                bytes_append(&log, m.header.msh[HL7_CONTROL_ID].p, m.header.msh[HL7_CONTROL_ID].n);
+                write_notes(&log, &m);
+                bytes_puts(&log, "; ");
+            }
+        }
+        hl7_split_free(&s);
+        bytes_free(&text);
+    }
+    is_bytes(log.data, log.len, want, strlen(want), "%s", name);
+    bytes_free(&log);
+}
+
+static void batches(void)
+{
+#define FS "\x1C"
+#define ANSWER "MSH|^~\\&|||||||ACK|9\rMSA|AA|1\r"
+    batch_is("over several blocks", "FHS|^~\\&" FS "BHS|^~\\&" FS A FS B FS "BTS|2" FS "FTS|1" FS A,
+             "1 batch; 2 batch; 1; ");
+    batch_is("its head with the first message, its end with the last",
+             "FHS|^~\\&\rBHS|^~\\&\r" A FS A FS B "\rBTS|3\rFTS|1\r" FS B, "1 batch; 1 batch; 2 batch; 2; ");
+    batch_is("its end alone is known", A FS B "\rBTS|7\r", "1; 2 batch; ");
+    batch_is("too few", "BHS|^~\\&\r" A FS B FS "BTS|3|of three\r", "1 batch; 2 batch; 3 is not 2 at 0; ");
+    batch_is("too many", "BHS|^~\\&\r" A "\r" B "\rBTS|1\r" A "\r",
+             "1 batch; 2 batch several-messages; 1 is not 2 at 77; 1 several-messages; ");
+    batch_is("none at all", "BHS|^~\\&\rBTS|1\r", "1 is not 0 at 9; ");
+    batch_is("each batch of a file on its own", "FHS|^~\\&\rBHS|^~\\&\r" A "\rBTS|1\rBHS|^~\\&\r" B "\rBTS|2\rFTS|2\r",
+             "1 batch; 2 batch several-messages; 2 is not 1 at 101; ");
+    batch_is("a number that is none, or is not there, says nothing",
+             "BHS|^~\\&\rBTS\rBHS|^~\\&\rBTS|\rBHS|^~\\&\rBTS|two\rBHS|^~\\&\rBTS|1x\rBHS|^~\\&\r"
+             "BTS|99999999999999999999999\r",
+             "");
+    batch_is("zeros before it", "BHS|^~\\&\r" A "\rBTS|0001|\r", "1 batch; ");
+    batch_is("one that began anew", "BHS|^~\\&\r" A FS "BHS|^~\\&\r" A "\rBTS|1\r", "1 batch; 1 batch; ");
+    batch_is("answers lie in between", "BHS|^~\\&\r" A FS ANSWER FS B "\rBTS|2\r", "1 batch; 9; 2 batch; ");
+    batch_is("a batch of answers", "BHS|^~\\&\r" ANSWER FS A FS ANSWER "BTS|2\r", "9 batch; 1; 9 batch; ");
+    batch_is("with other separators", "BHS!^~\\&!" FS "MSH!^~\\&!!!!!!!ORU!5" FS "BTS!2" FS,
+             "5 batch; 2 is not 1 at 0; ");
+}
+
 static void offsets_and_places(void)
 {
     static const char text[] = "\r" A "\r\nPID|1\r\n\r\n" B "\r\n";
@@ -287,6 +352,7 @@ int main(void)
     names();
     what_the_block_was_like();
     offsets_and_places();
+    batches();
     much("\r", 1, 1, "empty segments");
     much("\n", 1, 1, "LF");
     much("\r\n", 2, 1, "empty lines");
