@@ -6,8 +6,9 @@
 
 /* Help that both have in common: where messages come from and what becomes of them. */
 #define SENDER_ENDPOINT_HELP                                                                                           \
-    "ENDPOINT is HOST:PORT or dial:HOST:PORT, listen:HOST:PORT (then it is the other side that\n"                      \
-    "connects), serial:DEVICE[,9600[,8N1[,rtscts|xonxoff]]], unix:PATH, or fd:N.\n"
+    "ENDPOINT is PORT, HOST:PORT or dial:HOST:PORT (HOST is 127.0.0.1 unless given),\n"                                \
+    "listen:HOST:PORT (then it is the other side that connects),\n"                                                    \
+    "serial:DEVICE[,9600[,8N1[,rtscts|xonxoff]]], unix:PATH, or fd:N.\n"
 #define SENDER_REPORT_HELP                                                                                             \
     "      --state FILE        remember in FILE what was sent, and do not send it again\n"                             \
     "      --confirm           be a consumer (-s of the listeners): answer each message with a\n"                      \
