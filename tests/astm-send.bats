@@ -49,7 +49,7 @@ hear_frame() {
 
 @test "frames in the input are told of as such, and a message without H is none" {
     quick
-    { printf '\x02' && message a; } >&"$FEED"
+    { printf '\x02'; message a; } >&"$FEED"
     end_feed
     ends_with 1
     number_as 1 '"reason":"bad-text it is not text, but what a link sends: take the frames off it first","line":1}'
@@ -57,7 +57,13 @@ hear_frame() {
     quick
     printf 'P|1\rO|1\rH|\\^&|a\rL|1\rR|1\r' >&"$FEED"
     end_feed
-    hear "$ENQ" && say "$ACK" && hear_frame 1 H && say "$ACK" && hear_frame 2 L && say "$ACK" && hear "$EOT"
+    hear "$ENQ"
+    say "$ACK"
+    hear_frame 1 H
+    say "$ACK"
+    hear_frame 2 L
+    say "$ACK"
+    hear "$EOT"
     ends_with 1
     number_as 1 '"reason":"bad-text it is outside of any message","line":1}'
     number_as 2 '"control_id":"a"' '"status":"sent"'
@@ -110,13 +116,24 @@ END
     feed "$(astm a)"
     end_feed
     local i
-    hear "$ENQ" && say "$ACK" && hear_frame 1 H && say "$NAK" && hear_frame 1 H && say "$ACK"
+    hear "$ENQ"
+    say "$ACK"
+    hear_frame 1 H
+    say "$NAK"
+    hear_frame 1 H
+    say "$ACK"
     for i in 1 2 3 4 5 6; do
-        hear_frame 2 O && say "$NAK"
+        hear_frame 2 O
+        say "$NAK"
     done
-    hear "$EOT" && hear "$ENQ" && say "$ACK" && hear_frame 1 H && say "$ACK"
+    hear "$EOT"
+    hear "$ENQ"
+    say "$ACK"
+    hear_frame 1 H
+    say "$ACK"
     for i in 1 2 3 4 5 6; do
-        hear_frame 2 O && say "$NAK"
+        hear_frame 2 O
+        say "$NAK"
     done
     hear "$EOT"
     ends_with 69
@@ -127,7 +144,12 @@ END
     quick --attempts 1 --timers reply=0.3
     feed "$(astm a)" "$(astm b)"
     end_feed
-    hear "$ENQ" && say "$ACK" && hear_frame 1 H && say "$ACK" && hear_frame 2 O && hear "$EOT"
+    hear "$ENQ"
+    say "$ACK"
+    hear_frame 1 H
+    say "$ACK"
+    hear_frame 2 O
+    hear "$EOT"
     take_session b
     ends_with 1
     reported_as a '"reason":"no-reply","frame":2,"frames":2,"attempts":1'
@@ -140,7 +162,8 @@ END
     end_feed
     local i
     for i in 1 2 3 4 5; do
-        hear "$ENQ" && say "$NAK"
+        hear "$ENQ"
+        say "$NAK"
     done
     take_session a
     ends_with 0
@@ -187,7 +210,8 @@ END
     feed "$(astm a)"
     local i
     for i in 1 2 3; do
-        hear "$ENQ" && say "$ENQ" # both at once: the host does not answer
+        hear "$ENQ"
+        say "$ENQ" # both at once: the host does not answer
         say "$ENQ"                # the instrument, after its wait
         hear "$NAK"
     done
@@ -201,14 +225,16 @@ END
     quick --role instrument --attempts 1
     feed "$(astm a)"
     end_feed
-    hear "$ENQ" && say "$ENQ"
+    hear "$ENQ"
+    say "$ENQ"
     take_session a
     ends_with 0
     set_up_sender_again
     quick --role host --attempts 1 --timers contention=0.3
     feed "$(astm b)"
     end_feed
-    hear "$ENQ" && say "$ENQ"
+    hear "$ENQ"
+    say "$ENQ"
     take_session b
     ends_with 0
 }
@@ -216,11 +242,17 @@ END
 @test "ENQ in the transfer phase and a receiver interrupt end the session, and the message goes out again whole" {
     quick --attempts 1
     feed "$(astm a)" "$(astm b)"
-    hear "$ENQ" && say "$ACK" && hear_frame 1 H && say "$ENQ"
+    hear "$ENQ"
+    say "$ACK"
+    hear_frame 1 H
+    say "$ENQ"
     say "$ENQ"
     hear "$NAK"
     take_session a
-    hear "$ENQ" && say "$ACK" && hear_frame 1 H && say "$EOT" # in place of ACK
+    hear "$ENQ"
+    say "$ACK"
+    hear_frame 1 H
+    say "$EOT" # in place of ACK
     hear "$EOT"
     end_feed
     say "$ENQ"
@@ -234,7 +266,11 @@ END
     quick
     feed "$(astm a)"
     end_feed
-    hear "$ENQ" && say "$ACK" && hear_frame 1 H && say "$ACK" && hear_frame 2 O
+    hear "$ENQ"
+    say "$ACK"
+    hear_frame 1 H
+    say "$ACK"
+    hear_frame 2 O
     hang_up
     dial
     take_session a

@@ -180,7 +180,8 @@ deliver_twice() {
     dial
     deliver one
     stop_listener
-    [ ! -s "$DIR/frame" ] && [ ! -s "$DIR/out" ]
+    [ ! -s "$DIR/frame" ]
+    [ ! -s "$DIR/out" ]
     count_lines "$DIR/runs" 1
     rm "$DIR/err"
     start_listener hl7-listen -x : 127.0.0.1:0

@@ -81,10 +81,12 @@ END
     feed '{}' # what is read before
     dial
     first=$WIRE
-    say "$VT" && await 1 'connected' "$DIR/err"
+    say "$VT"
+    await 1 'connected' "$DIR/err"
     dial
     second=$WIRE
-    say "$VT" && await 2 'connected' "$DIR/err"
+    say "$VT"
+    await 2 'connected' "$DIR/err"
     local peers
     mapfile -t peers < <(sed -nE 's/.*: (127\.0\.0\.1:[0-9]+): connected/\1/p' "$DIR/err")
     feed "$(hl7 a)"

@@ -104,8 +104,10 @@ ordinary() {
 one_line_a_message() {
     listen
     dial
-    post a && holds a
-    post b && holds a b
+    post a
+    holds a
+    post b
+    holds a b
     hang_up
     stop_listener
     [ "$status" = 0 ]
@@ -440,7 +442,10 @@ across_restarts() {
         dial
         wires+=("$WIRE")
         post "$id-1"
-        say "$ENQ" && hear "$ACK" && say_frame 1 "$(message "$id-2")" && hear "$ACK"
+        say "$ENQ"
+        hear "$ACK"
+        say_frame 1 "$(message "$id-2")"
+        hear "$ACK"
     done
     kill_listener
     for other in "${wires[@]}"; do
@@ -461,12 +466,19 @@ across_restarts() {
     frame=$(frame 1 "$(message a)$(message b)" && echo .)
     listen
     dial
-    say "$ENQ" && hear "$ACK" && say "${frame%.*}" && hear "$ACK"
+    say "$ENQ"
+    hear "$ACK"
+    say "${frame%.*}"
+    hear "$ACK"
     kill_listener
     hang_up
     listen
     dial
-    say "$ENQ" && hear "$ACK" && say "${frame%.*}" && hear "$ACK" && say "$EOT"
+    say "$ENQ"
+    hear "$ACK"
+    say "${frame%.*}"
+    hear "$ACK"
+    say "$EOT"
     hang_up
     stop_listener
     holds a b

@@ -29,7 +29,8 @@ recipe() {
     need mandoc
     "$BATS_TEST_DIRNAME/slow/recipe" "$1" 1 >orders.sh
     COMMAND=$("$BATS_TEST_DIRNAME/slow/recipe" "$1" 2)
-    [ -s orders.sh ] && [[ $COMMAND = *-listen*-x*'sh orders.sh'*' -j messages '* ]]
+    [ -s orders.sh ]
+    [[ $COMMAND = *-listen*-x*'sh orders.sh'*' -j messages '* ]]
     eval "set -- ${COMMAND% *}"
     start_listener "$@" "${OPTIONS[@]}" 127.0.0.1:0
 }
@@ -374,7 +375,8 @@ END
     hold_log
     start_listener astm-listen --timers busy=0.2 --send-timeout 1.5 -x 'cat >/dev/null' 127.0.0.1:0
     dial
-    say "$ENQ" && hear "$ACK"
+    say "$ENQ"
+    hear "$ACK"
     say_frame 1 $'H|\\^&|7||sim\rQ|1|^S1\rL|1\r'
     hear "$ACK"
     say "$EOT"
@@ -383,7 +385,8 @@ END
         say "$NAK"
     done
     await_log '*a message is not delivered: timeout*'
-    say "$ENQ" && hear "$ACK"
+    say "$ENQ"
+    hear "$ACK"
     say_frame 1 $'H|\\^&|8||sim\rQ|1|^S1\rL|1\r'
     hear "$ACK"
     say "$EOT"
@@ -396,7 +399,8 @@ END
 @test "ASTM: an instrument that goes away while it is given the answer: it is told once that it is not delivered" {
     start_listener astm-listen -x 'cat >/dev/null' 127.0.0.1:0
     dial
-    say "$ENQ" && hear "$ACK"
+    say "$ENQ"
+    hear "$ACK"
     say_frame 1 $'H|\\^&|7||sim\rQ|1|^S1\rL|1\r'
     hear "$ACK"
     say "$EOT"
@@ -441,7 +445,8 @@ END
     mkfifo go
     start_listener astm-listen --timers reply=6 -x 'echo >>runs; x=o-3; [ -e fast ] || read -r x <go; printf "H|\\\\^&|$x\nL|1\n"' 127.0.0.1:0
     dial
-    say "$ENQ" && hear "$ACK"
+    say "$ENQ"
+    hear "$ACK"
     say_frame 1 $'H|\\^&|7||sim\rQ|1|^S1\rL|1\r'
     hear "$NAK"
     echo o-1 >go
@@ -455,14 +460,16 @@ END
     hear_frame 2 $'L|1\r'
     hear "$EOT"
     [ "$(wc -l <runs)" = 1 ]
-    say "$ENQ" && hear "$ACK"
+    say "$ENQ"
+    hear "$ACK"
     say_frame 1 $'H|\\^&|8||sim\rQ|1|^S2\rL|1\r'
     hear "$NAK"
     say "$EOT"
     echo o-2 >go
     await eval '[ "$(grep -c "comes too late" err)" = 2 ]'
     touch fast
-    say "$ENQ" && hear "$ACK"
+    say "$ENQ"
+    hear "$ACK"
     say_frame 1 $'H|\\^&|8||sim\rQ|1|^S2\rL|1\r'
     hear "$ACK"
     say "$EOT"

@@ -44,7 +44,8 @@ recipe() {
     block "$2" 1 >setup.sh
     block "$2" 2 >"to-$1"
     COMMAND=$(block "$2" 3)
-    [ -s setup.sh ] && [ -s "to-$1" ]
+    [ -s setup.sh ]
+    [ -s "to-$1" ]
     [[ $COMMAND = "inst-listen -s 'exec perl to-$1 "*"' 4000" ]]
     perl -c "to-$1" 2>/dev/null
     # shellcheck disable=SC1091
