@@ -24,7 +24,10 @@ static unsigned depth_of(const char *name)
 
 const struct get_names astm_get_names = {1, false, depth_of};
 
-struct astm_slice astm_get_slice(struct astm_slice record, const struct astm_delimiters *d, const struct get_path *path)
+/* What a path names in a record of its name, as it was sent; nothing where it is absent. A field alone is the whole of
+ * it; a component without a repeat is of the first one. */
+static struct astm_slice slice_of(struct astm_slice record, const struct astm_delimiters *d,
+                                  const struct get_path *path)
 {
     struct astm_slice text = astm_field(record, d, path->field);
     if (path->field == 2 && *path->name == 'H')
@@ -39,7 +42,7 @@ struct astm_slice astm_get_slice(struct astm_slice record, const struct astm_del
 static bool write_cell(void *context, const struct get_path *path, struct get_record record, struct bytes *out)
 {
     const struct astm_view *v = context;
-    struct astm_slice text = astm_get_slice((struct astm_slice){record.p, record.n}, &v->delimiters, path);
+    struct astm_slice text = slice_of((struct astm_slice){record.p, record.n}, &v->delimiters, path);
     if (path->field == 2 && *path->name == 'H')
         return bytes_append(out, text.p, text.n);
     return astm_unescape(&v->delimiters, v->charset, text, out);

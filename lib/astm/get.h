@@ -7,11 +7,6 @@
 
 extern const struct get_names astm_get_names;
 
-/* What a path names in a record of its name, as it was sent; nothing where it is absent. A field alone is the whole of
- * it; a component without a repeat is of the first one. */
-struct astm_slice astm_get_slice(struct astm_slice record, const struct astm_delimiters *d,
-                                 const struct get_path *path);
-
 /* The rows of one message after the other. Zero-initialised but for paths, which stay the caller's. */
 struct astm_get {
     const struct get_paths *paths;

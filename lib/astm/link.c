@@ -1230,11 +1230,6 @@ bool astm_link_withdraw(struct astm_link *l)
     return true;
 }
 
-bool astm_link_sending(const struct astm_link *l)
-{
-    return l->sending.len != 0;
-}
-
 const unsigned char *astm_link_out(const struct astm_link *l, size_t *n)
 {
     *n = l->out.len;

@@ -196,9 +196,6 @@ bool astm_link_send(struct astm_link *l, const unsigned char *text, size_t n, in
 /* Takes the message that was put up for sending back, without an event. False: there is none, or it is under way. */
 bool astm_link_withdraw(struct astm_link *l);
 
-/* Whether astm_link_send would be refused. */
-bool astm_link_sending(const struct astm_link *l);
-
 /* Bytes to send, and how many of them went. */
 const unsigned char *astm_link_out(const struct astm_link *l, size_t *n);
 void astm_link_sent(struct astm_link *l, size_t n, int64_t now);

@@ -1,7 +1,5 @@
 #include "astm/names.h"
 
-#include <string.h>
-
 #define NAME(name)                                                                                                     \
     {                                                                                                                  \
         sizeof ",\"" name "\":" - 1, ",\"" name "\":\""                                                                \
@@ -170,14 +168,4 @@ const struct astm_name *astm_names(unsigned char type, size_t *count)
         *count = 1;
         return sequence_only;
     }
-}
-
-size_t astm_name_find(unsigned char type, const char *name)
-{
-    size_t count, n = strlen(name);
-    const struct astm_name *names = astm_names(type, &count);
-    for (size_t i = 0; i < count; i++)
-        if (names[i].len == n + 4 && memcmp(names[i].text + 2, name, n) == 0)
-            return i + 1;
-    return 0;
 }

@@ -15,7 +15,4 @@ struct astm_name {
  * after them is `field_N`. Field 2 is `seq` but for H; an unknown type has a `type` only. */
 const struct astm_name *astm_names(unsigned char type, size_t *count);
 
-/* The number of the field called name in records of that type, counted from 1; 0 when there is none. */
-size_t astm_name_find(unsigned char type, const char *name);
-
 #endif

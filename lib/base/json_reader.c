@@ -346,7 +346,7 @@ static enum json_kind fail_at_key(struct json_reader *r, enum json_error error, 
 {
     if (r->kind == JSON_WRONG)
         return JSON_WRONG;
-    r->detail = key;
+    r->key = key;
     return fail(r, error, at);
 }
 
@@ -406,13 +406,8 @@ bool json_reader_string(struct json_reader *r, struct json_slice *text)
 
 /* ---- errors ---- */
 
-enum json_kind json_reader_refuse(struct json_reader *r, const char *why)
-{
-    return fail_at_key(r, JSON_REFUSED, r->from, why);
-}
-
 /* Where there is a key in question, it stands before the sentence. */
-static const char *sentence(const struct json_reader *r)
+static const char *sentence(enum json_error error)
 {
     static const char *const sentences[] = {
         [JSON_FINE] = "nothing is wrong",
@@ -436,11 +431,11 @@ static const char *sentence(const struct json_reader *r)
         [JSON_TWICE] = "it comes twice",
         [JSON_MISSING] = "it is missing",
     };
-    return r->error == JSON_REFUSED ? r->detail : sentences[r->error];
+    return sentences[error];
 }
 
 void json_reader_complaint(const struct json_reader *r, char text[JSON_COMPLAINT])
 {
-    const char *key = r->error == JSON_REFUSED ? NULL : r->detail;
-    snprintf(text, JSON_COMPLAINT, "column %zu: %s%s%s", r->wrong + 1, key ? key : "", key ? ": " : "", sentence(r));
+    snprintf(text, JSON_COMPLAINT, "column %zu: %s%s%s", r->wrong + 1, r->key ? r->key : "", r->key ? ": " : "",
+             sentence(r->error));
 }

@@ -48,8 +48,7 @@ enum json_error {
     JSON_NOT_OBJECT,  /* json_reader_members */
     JSON_NOT_STRING,  /* the same, and json_reader_string */
     JSON_TWICE,       /* json_reader_members: a key that is wanted */
-    JSON_MISSING,     /* the same */
-    JSON_REFUSED      /* json_reader_refuse */
+    JSON_MISSING      /* the same */
 };
 
 struct json_slice {
@@ -70,9 +69,9 @@ struct json_reader {
     size_t len, at;
     uint64_t objects; /* bit 0: the innermost of `depth` is an object, bit 1: the one around it, … */
     unsigned depth;
-    unsigned char due;  /* what may come */
-    bool skipping;      /* strings stay as they are */
-    const char *detail; /* the key in question; JSON_REFUSED: what is wrong */
+    unsigned char due; /* what may come */
+    bool skipping;     /* strings stay as they are */
+    const char *key;   /* the one in question */
 };
 
 /* Begins with the n bytes at text, which are the caller's and have to stay. */
@@ -103,10 +102,6 @@ bool json_reader_members(struct json_reader *r, struct json_wanted *wanted, size
 
 /* Reads a string, which has to come next; where it is the whole text, to its very end. */
 bool json_reader_string(struct json_reader *r, struct json_slice *text);
-
-/* Makes the last token an error of the caller's: `why` says what is wrong with it, without a full stop, and stays
- * valid. An error that there was already is kept. Returns JSON_WRONG. */
-enum json_kind json_reader_refuse(struct json_reader *r, const char *why);
 
 /* Writes the error for people: `column 17: a string has no end`. Columns are counted in bytes, from 1. Nothing of the
  * text appears in it. */

@@ -9,11 +9,6 @@ enum { REASON_MAX = 200 };
 static const char *const modes[] = {"auto", "original", "enhanced", "none"};
 static const char *const codes[] = {"", "AA", "AE", "AR", "CA", "CE", "CR"};
 
-const char *hl7_ack_name(enum hl7_ack_mode mode)
-{
-    return modes[mode];
-}
-
 bool hl7_ack_parse(const char *name, enum hl7_ack_mode *mode)
 {
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)

@@ -15,10 +15,7 @@ enum hl7_ack_mode {
     HL7_ACK_NONE,     /* no acknowledgement at all */
 };
 
-/* The name as options write it: auto, original, enhanced, none. */
-const char *hl7_ack_name(enum hl7_ack_mode mode);
-
-/* The mode of that name. False when there is none. */
+/* The mode of that name, as options write it: auto, original, enhanced, none. False when there is none. */
 bool hl7_ack_parse(const char *name, enum hl7_ack_mode *mode);
 
 /* Acknowledgement codes (table 0008): application and accept; accepted, error, rejected. */

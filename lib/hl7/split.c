@@ -6,11 +6,6 @@
 
 static const char *const ends[] = {"auto", "cr", "lf"};
 
-const char *hl7_segment_end_name(enum hl7_segment_end end)
-{
-    return ends[end];
-}
-
 bool hl7_segment_end_parse(const char *name, enum hl7_segment_end *end)
 {
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)

@@ -17,10 +17,7 @@ enum hl7_segment_end {
     HL7_END_LF,   /* LF and CR LF; any other CR is data, and becomes LF */
 };
 
-/* The name as options write it: auto, cr, lf. */
-const char *hl7_segment_end_name(enum hl7_segment_end end);
-
-/* What has that name. False when nothing has. */
+/* What has that name, as options write it: auto, cr, lf. False when nothing has. */
 bool hl7_segment_end_parse(const char *name, enum hl7_segment_end *end);
 
 /* A message as it was received. Slices: valid as long as whoever hands it out says. */

@@ -30,7 +30,8 @@ struct hub_config hub_defaults(void)
     };
 }
 
-struct connection *hub_connection(struct hub *hub, uint64_t number)
+/* The connection of that number. NULL when it is gone. */
+static struct connection *connection_of(struct hub *hub, uint64_t number)
 {
     size_t slot = number & UINT32_MAX;
     struct connection *c = slot < hub->slots_n ? hub->slots[slot] : NULL;
@@ -50,14 +51,14 @@ struct connection *hub_any(const struct hub *hub)
 static void on_verdict(void *context, const struct handover_party *party, enum verdict verdict,
                        const struct reply *reply, int64_t now)
 {
-    struct connection *c = hub_connection(context, party->connection);
+    struct connection *c = connection_of(context, party->connection);
     if (c)
         connection_verdict(c, party, verdict, reply, now);
 }
 
 static void on_repeated(void *context, const struct handover_party *party)
 {
-    const struct connection *c = hub_connection(context, party->connection);
+    const struct connection *c = connection_of(context, party->connection);
     const struct log_event event = {"repeat", party->link->config->name, c ? c->peer : NULL, NULL, {{0}}};
     log_event(LOG_EVENT, &event, "a message came again: not handed over twice");
 }

@@ -139,9 +139,6 @@ void hub_stop(struct hub *hub, int64_t grace_ms, int64_t now);
 
 void hub_close(struct hub *hub);
 
-/* The connection of that number. NULL when it is gone. */
-struct connection *hub_connection(struct hub *hub, uint64_t number);
-
 /* Any connection. NULL when there is none. */
 struct connection *hub_any(const struct hub *hub);
 

@@ -160,9 +160,8 @@ static void names(void)
     static const char *const ends[] = {"auto", "cr", "lf"};
     enum hl7_segment_end end = HL7_END_CR;
     for (size_t i = 0; i < 3; i++)
-        ok(hl7_segment_end_parse(ends[i], &end) && end == (enum hl7_segment_end)i &&
-               !strcmp(hl7_segment_end_name(end), ends[i]),
-           "%s is a value of --segment-end", ends[i]);
+        ok(hl7_segment_end_parse(ends[i], &end) && end == (enum hl7_segment_end)i, "%s is a value of --segment-end",
+           ends[i]);
     ok(!hl7_segment_end_parse("crlf", &end) && end == HL7_END_LF, "crlf is none");
 }
 
