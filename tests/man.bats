@@ -4,6 +4,9 @@
 # with status 0, unless `$ echo $?` follows it and shows another, and print what is shown, on stdout or stderr, and
 # nothing else. A program in the background is waited for until it is ready; ports 4000 (ASTM) and 2575 (HL7) become free
 # ones. Of a links file the first line has port 4000 and the second one 2575, where they have ports.
+#
+# Where network namespaces are permitted, those with a program in the background run once more as somebody pastes them:
+# not a character is changed, and nobody waits but who waits in the example.
 load helper
 
 MAN=$BATS_TEST_DIRNAME/../man
@@ -26,7 +29,8 @@ section() {
     awk -v name="$1" '/^\.Sh / { on = $0 == ".Sh " name; next } on' "$2"
 }
 
-# The blocks of examples in a page, and in the README (those that start with a program of ours), a file each.
+# The blocks of examples in a page, and in the README (those that start with a program of ours or with its files), a file
+# each.
 examples_of_page() {
     sed -n '/^\.Bd -literal/,/^\.Ed/p' "$1" |
         sed -e "s/\\\\(aq/'/g" -e 's/\\(ha/^/g' -e 's/\\(ti/~/g' -e 's/\\(ga/`/g' -e 's/\\(dq/"/g' -e 's/\\&//g' \
@@ -40,7 +44,7 @@ links_files() {
 }
 
 examples_of_readme() {
-    split_blocks '^```' '^```$' "^[$] (cat >links|$(IFS='|' && echo "${PROGRAMS[*]}"))" <"$README"
+    split_blocks '^```' '^```$' "^[$] (cat >links|rm -f|$(IFS='|' && echo "${PROGRAMS[*]}"))" <"$README"
 }
 
 # split_blocks FROM TO FIRST: what lies between, where its first line begins with `$ ` and fits FIRST.
@@ -122,6 +126,45 @@ run_examples() {
         fi
     done
     [ $any = 1 ] && [ $failed = 0 ]
+}
+
+# as_pasted TIMES BLOCK HOME: runs a block that many times in one folder, in a network of its own. Quiet where all is as
+# shown.
+as_pasted() {
+    local dir=$2.pasted i
+    mkdir -p "$dir/work/$3"
+    cp "$BATS_TEST_DIRNAME"/data/* "$dir/work/$3"
+    sed -nE 's/^[$>] //p' "$2" >"$dir/script"
+    grep -vE '^[$>] ' "$2" >"$dir/shown" || :
+    for ((i = 1; i <= $1; i++)); do
+        (cd "$dir/work" && LC_ALL=C.UTF-8 timeout -s KILL 60 unshare -n -p -f --kill-child \
+            sh -c 'ip link set lo up && exec bash ../script') >"$dir/out" 2>&1 </dev/null 3>&- ||
+            echo "pasted, time $i: status $?"
+        diff -u "$dir/shown" "$dir/out" || cat "$2"
+    done
+}
+
+# Runs those in $BATS_TEST_TMPDIR/example.* and its folders that have a program in the background, all at once.
+run_as_pasted() {
+    local times=$1 home=$2 block dir=$BATS_TEST_TMPDIR pids=()
+    grep -l '^[$] .* &$' "$dir"/example.* "$dir"/*/example.* 2>/dev/null >"$dir/blocks" || :
+    [ -s "$dir/blocks" ]
+    while read -r block; do
+        as_pasted "$times" "$block" "$home" >"$block.problems" 2>&1 3>&- &
+        pids+=($!)
+    done <"$dir/blocks"
+    wait "${pids[@]}"
+    while read -r block; do
+        cat "$block.problems"
+    done <"$dir/blocks" >"$dir/problems"
+    diff /dev/null "$dir/problems"
+}
+
+# What it takes to give a program a network of its own.
+need_networks() {
+    need ip
+    need jq
+    unshare -n -p -f --kill-child true 2>/dev/null || skip "network namespaces are not permitted here"
 }
 
 @test "every option of --help is in the program's page, with its argument, and the other way round" {
@@ -415,6 +458,16 @@ help_from() {
     run_examples jq .
 }
 
+@test "the examples of all pages hold when they are pasted" {
+    local page
+    need_networks
+    for page in "$MAN"/*.[1-9]; do
+        mkdir "$BATS_TEST_TMPDIR/${page##*/}"
+        BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR/${page##*/} examples_of_page "$page"
+    done
+    run_as_pasted 1 .
+}
+
 @test "every capture of tests/data has its line in the README there" {
     local file
     for file in "$BATS_TEST_DIRNAME"/data/*.*; do
@@ -431,6 +484,12 @@ help_from() {
     need jq
     examples_of_readme
     run_examples jq tests/data
+}
+
+@test "the commands of the README hold when they are pasted, and a second time" {
+    need_networks
+    examples_of_readme
+    run_as_pasted 2 tests/data
 }
 
 @test "the README shows what the demo prints" {
