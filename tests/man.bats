@@ -1,4 +1,4 @@
-# Pages and README against the programs: their options, their sections, and everything that they show of a session. An
+# Pages and READMEs against the programs: their options, their sections, and everything that they show of a session. An
 # example is a block whose first line begins with `$ `: what stands behind that is a command, lines with `> ` go on with
 # it, and what follows is its output. It is run as written, with the files of tests/data at hand. Each command must end
 # with status 0, unless `$ echo $?` follows it and shows another, and print what is shown, on stdout or stderr, and
@@ -490,6 +490,25 @@ help_from() {
     need_networks
     examples_of_readme
     run_as_pasted 2 tests/data
+}
+
+@test "lib/README.md has every room, on its floor, and no other" {
+    local dir=$BATS_TEST_TMPDIR root=$BATS_TEST_DIRNAME/..
+    (cd "$root" && printf '%s\n' lib/*/*.h cmd/*.h) | sed -E 's/^lib\///; s/\.h$//' | sort >"$dir/rooms"
+    [ "$(wc -l <"$dir/rooms")" -gt 50 ]
+    awk -F '[|]' '/^## / { exit } $3 ~ /`/ { gsub(/[ `]/, "", $3); folder = $3 }
+        folder && $4 !~ /a file a program/ { n = split($4, room, / *, */); for (i = 1; i <= n; i++) print folder room[i] }' \
+        "$root/lib/README.md" | tr -d ' ' | sort | diff -u "$dir/rooms" -
+}
+
+@test "lib/README.md counts the rows and states of the LIS01 machine as they are" {
+    local root=$BATS_TEST_DIRNAME/.. rows states
+    rows=$(grep -cE '^    \[[A-Z]+\]\[[A-Z_]+\] = ' "$root/lib/astm/link.c")
+    states=$(sed -nE 's/^enum state \{(.*), STATES \};$/\1/p' "$root/lib/astm/link.c" | tr ',' '\n' | grep -c .)
+    [ "$rows" -gt 1 ]
+    [ "$states" -gt 1 ]
+    [ "$(grep -oE '[0-9]+ (rows|decisions)' "$root/lib/README.md" | cut -d ' ' -f 1 | sort -u)" = "$rows" ]
+    [ "$(grep -oE '[0-9]+ states' "$root/lib/README.md")" = "$states states" ]
 }
 
 @test "the README shows what the demo prints" {
