@@ -167,7 +167,8 @@ set_up_sender_again() {
     wait "$OTHER"
     INPUT=/dev/null start_listener hl7-listen -q -c 1 127.0.0.1:0
     dial
-    ask c | hl7-send -q "fd:$WIRE" >"$DIR/fd"
+    ask c >"$DIR/ask" # read to its end before the listener is done and goes
+    hl7-send -q "fd:$WIRE" "$DIR/ask" >"$DIR/fd"
     hang_up
     wait_listener
     grep -q '"id":"c".*"status":"sent"' "$DIR/fd"

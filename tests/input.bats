@@ -314,7 +314,8 @@ END
         feed "$(astm o-$n)"
         reported_as o-$n sent
     done
-    stop_other
+    kill "$OTHER"
+    wait "$OTHER" || [ $? = 1 ] # not all that it had were taken
     [ "$(reports | grep -c '"attempts":1,')" = 5 ]
     control_ids "$DIR/received" | diff <(seq -f o-%g 5) -
     stop_listener

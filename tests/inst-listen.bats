@@ -1453,7 +1453,7 @@ reload() {
         "$DIR/err"
     jq -e -s 'any(.[]; .event == "protocol") and any(.[]; .type == "log" and .level == "error")' "$DIR/err"
     jq -e -s 'all(.[]; .time | test("^20[0-9-]*T[0-9:.]*Z$"))' "$DIR/err"
-    none grep -q -e Quimby -e 4711 "$DIR/err"
+    none grep -qw -e Quimby -e 4711 "$DIR/err"
     none grep -q -v '^{.*}$' "$DIR/err"
 }
 

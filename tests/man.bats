@@ -137,7 +137,7 @@ as_pasted() {
     sed -nE 's/^[$>] //p' "$2" >"$dir/script"
     grep -vE '^[$>] ' "$2" >"$dir/shown" || :
     for ((i = 1; i <= $1; i++)); do
-        (cd "$dir/work" && LC_ALL=C.UTF-8 timeout -s KILL 60 unshare -n -p -f --kill-child \
+        (cd "$dir/work" && LC_ALL=C.UTF-8 timeout -s KILL 60 unshare -n -p -f --kill-child --mount-proc \
             sh -c 'ip link set lo up && exec bash ../script') >"$dir/out" 2>&1 </dev/null 3>&- ||
             echo "pasted, time $i: status $?"
         diff -u "$dir/shown" "$dir/out" || cat "$2"
@@ -164,7 +164,7 @@ run_as_pasted() {
 need_networks() {
     need ip
     need jq
-    unshare -n -p -f --kill-child true 2>/dev/null || skip "network namespaces are not permitted here"
+    unshare -n -p -f --kill-child --mount-proc true 2>/dev/null || skip "network namespaces are not permitted here"
 }
 
 @test "every option of --help is in the program's page, with its argument, and the other way round" {
