@@ -99,16 +99,11 @@ static void add_string(struct json_line *line, const char *text, size_t max)
     size_t n = strlen(text);
     add(line, "\"", 1);
     for (size_t at = 0, step; at < n && at < max; at += step) {
-        unsigned char c = (unsigned char)text[at];
-        uint32_t point = 0;
-        step = utf8_decode((const unsigned char *)text + at, n - at, &point);
-        if (c == '"' || c == '\\')
-            add(line, c == '"' ? "\\\"" : "\\\\", 2);
-        else if (c < 0x20 || c == 0x7F || !step || (step == 2 && point < 0xA0))
-            add(line, "?", 1);
+        bool shown = utf8_shown((const unsigned char *)text + at, n - at, &step);
+        if (text[at] == '"' || text[at] == '\\')
+            add(line, text[at] == '"' ? "\\\"" : "\\\\", 2);
         else
-            add(line, text + at, step);
-        step += !step;
+            add(line, shown ? text + at : "?", shown ? step : 1);
     }
     add(line, "\"", 1);
 }

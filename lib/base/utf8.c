@@ -70,6 +70,14 @@ size_t utf8_decode(const unsigned char *s, size_t n, uint32_t *point)
     return len;
 }
 
+bool utf8_shown(const unsigned char *s, size_t n, size_t *step)
+{
+    uint32_t point;
+    size_t len = utf8_decode(s, n, &point);
+    *step = len ? len : 1;
+    return len && point >= 0x20 && (point < 0x7F || point >= 0xA0);
+}
+
 size_t utf8_encode(uint32_t point, unsigned char out[4])
 {
     if (point < 0x80) {

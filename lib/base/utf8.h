@@ -15,6 +15,10 @@ size_t utf8_run(const unsigned char *s, size_t n);
 /* Reads the character at s (n > 0). Returns its length, 1 to 4, and sets *point; 0 when it is not valid or cut off. */
 size_t utf8_decode(const unsigned char *s, size_t n, uint32_t *point);
 
+/* Whether the character at s (n > 0) may be shown to people: it is valid, and no control character (C0, DEL, C1). Sets
+ * *step to its length; where it is not valid, to 1. */
+bool utf8_shown(const unsigned char *s, size_t n, size_t *step);
+
 /* Writes a character (not a surrogate, at most U+10FFFF). Returns its length, 1 to 4. */
 size_t utf8_encode(uint32_t point, unsigned char out[4]);
 

@@ -323,11 +323,8 @@ struct reason {
 static void add_reason(struct reason *r, struct hl7_slice text)
 {
     for (size_t at = 0, step; at < text.n; at += step) {
-        uint32_t point;
-        step = utf8_decode(text.p + at, text.n - at, &point);
-        bool shown = step && point >= ' ' && (point < 0x7F || point > 0x9F);
+        bool shown = utf8_shown(text.p + at, text.n - at, &step);
         size_t width = shown ? step : 1;
-        step += !step;
         if (width > r->room - r->len) {
             r->room = r->len;
             return;
@@ -358,7 +355,7 @@ const char *hl7_ack_reason(const unsigned char *text, size_t n, char *out, size_
     if (hl7_header_msa(&h, &msa))
         add_field(&r, "MSA-3", msa.text);
     while (r.len < r.room && hl7_segment_next(h.rest.p, h.rest.n, &at, &segment)) {
-        if (segment.n < 4 || memcmp(segment.p, "ERR", 3) != 0 || segment.p[3] != h.separators.field)
+        if (!hl7_segment_is(segment, "ERR", h.separators.field))
             continue;
         add_field(&r, "ERR-3", hl7_field(segment, &h.separators, 3));
         add_field(&r, "ERR-8", hl7_field(segment, &h.separators, 8));

@@ -206,7 +206,7 @@ bool hl7_header_msa(const struct hl7_header *h, struct hl7_msa *msa)
     size_t at = 0;
     struct hl7_slice segment;
     while (hl7_segment_next(h->rest.p, h->rest.n, &at, &segment))
-        if (segment.n > 3 && memcmp(segment.p, "MSA", 3) == 0 && segment.p[3] == h->separators.field) {
+        if (hl7_segment_is(segment, "MSA", h->separators.field)) {
             msa->code = hl7_field(segment, &h->separators, 1);
             msa->control_id = hl7_field(segment, &h->separators, 2);
             msa->text = hl7_field(segment, &h->separators, 3);

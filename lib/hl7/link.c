@@ -557,11 +557,9 @@ static void commit(struct hl7_link *l)
 
 static void tell_count(struct hl7_link *l)
 {
-    struct hl7_batch *b = &l->split.batch;
-    if (b->odd)
-        tell(l, HL7_NOTICE_COUNT, "BTS-1 says %llu, and the messages since BHS are %llu", (unsigned long long)b->said,
-             (unsigned long long)b->counted);
-    b->odd = false;
+    char text[HL7_BATCH_TEXT];
+    if (hl7_batch_odd(&l->split.batch, text))
+        tell(l, HL7_NOTICE_COUNT, "%s", text);
 }
 
 static void close_block(struct hl7_link *l)
@@ -577,7 +575,6 @@ static void close_block(struct hl7_link *l)
 /* refusing: why all of it is refused; HL7_NOTICES: it is not. */
 static void open_block(struct hl7_link *l, struct hl7_token *token, enum hl7_notice refusing)
 {
-    const struct hl7_batch batch = l->split.batch;
     l->text.len = 0;
     spares_take(l->observer.spares, &l->text);
     l->over = false;
@@ -588,7 +585,6 @@ static void open_block(struct hl7_link *l, struct hl7_token *token, enum hl7_not
              begins_at(token), token->len);
     l->open = hl7_block_take(&l->reader, token, &l->text) &&
               hl7_split_begin(&l->split, &l->text, token, l->config->segment_end);
-    hl7_split_within(&l->split, &batch);
     if (l->open)
         return;
     struct hl7_message m = {.text = token->text, .len = token->len, .has_msa = true};

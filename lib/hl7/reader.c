@@ -48,12 +48,10 @@ static void watch(struct hl7_reader *r, const struct hl7_token *t)
 /* The messages of a block are to be fetched. */
 static void open_block(struct hl7_reader *r, struct hl7_token *t)
 {
-    const struct hl7_batch batch = r->split.batch;
     hl7_split_free(&r->split);
     bytes_free(&r->text);
     r->open =
         hl7_block_take(&r->blocks, t, &r->text) && hl7_split_begin(&r->split, &r->text, t, r->config->segment_end);
-    hl7_split_within(&r->split, &batch);
     if (!r->open)
         defect(r, t->offset, "too-long a block was left out: memory is exhausted");
 }
@@ -136,11 +134,9 @@ static bool judge(struct hl7_reader *r, struct hl7_message *m)
 /* Tells of a batch that says another number of messages than have come. */
 static void tell_count(struct hl7_reader *r)
 {
-    struct hl7_batch *b = &r->split.batch;
-    if (b->odd)
-        defect(r, b->offset, "batch-count BTS-1 says %llu, and the messages since BHS are %llu",
-               (unsigned long long)b->said, (unsigned long long)b->counted);
-    b->odd = false;
+    char text[HL7_BATCH_TEXT];
+    if (hl7_batch_odd(&r->split.batch, text))
+        defect(r, r->split.batch.offset, "batch-count %s", text);
 }
 
 bool hl7_reader_next(struct hl7_reader *r, struct hl7_message *message)

@@ -72,8 +72,7 @@ static void split(const struct hl7_results *s, struct hl7_slice segment, struct 
 
 static bool is(const struct hl7_results *s, struct hl7_slice segment, const char *name)
 {
-    return segment.n >= 3 && memcmp(segment.p, name, 3) == 0 &&
-           (segment.n == 3 || segment.p[3] == s->separators->field);
+    return (segment.n == 3 && memcmp(segment.p, name, 3) == 0) || hl7_segment_is(segment, name, s->separators->field);
 }
 
 static bool has(struct hl7_slice text, unsigned char c)

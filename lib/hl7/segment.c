@@ -22,6 +22,11 @@ bool hl7_begins(const unsigned char *p, size_t n, const char *name)
     return n > 3 && memcmp(p, name, 3) == 0 && hl7_separator(p[3]);
 }
 
+bool hl7_segment_is(struct hl7_slice segment, const char *name, unsigned char field)
+{
+    return segment.n > 3 && memcmp(segment.p, name, 3) == 0 && segment.p[3] == field;
+}
+
 bool hl7_names_segment(const unsigned char *p, size_t n, unsigned char field)
 {
     return n > 3 && capital(p[0]) && (capital(p[1]) || digit(p[1])) && (capital(p[2]) || digit(p[2])) && p[3] == field;

@@ -15,7 +15,7 @@ struct hl7_slice {
 struct hl7_separators {
     unsigned char field;
     unsigned char component, repetition, escape, subcomponent; /* 0: there is none */
-    unsigned char truncation; /* from version 2.7; 0: there is none */
+    unsigned char truncation;                                  /* from version 2.7; 0: there is none */
     bool odd; /* MSH-2 is not what it has to be; what it says is used as far as it can be, `^~\&` for the rest */
 };
 
@@ -28,6 +28,9 @@ bool hl7_begins(const unsigned char *p, size_t n, const char *name);
 
 /* Whether bytes begin with the name of a segment: a capital letter and two letters or digits, and then `field`. */
 bool hl7_names_segment(const unsigned char *p, size_t n, unsigned char field);
+
+/* Whether a segment has that name, and a field behind it. */
+bool hl7_segment_is(struct hl7_slice segment, const char *name, unsigned char field);
 
 /* The separators that an MSH, FHS or BHS segment declares at the beginning of a text; `|^~\&` where there is none. What
  * MSH-2 cannot mean (too short, too long, a letter, one character twice) is odd. Where one of `^~\&` is the field

@@ -4,6 +4,8 @@
 #include "base/utf8.h"
 #include "hl7/ack.h"
 
+#include <stdio.h>
+
 static const char *const ends[] = {"auto", "cr", "lf"};
 
 bool hl7_segment_end_parse(const char *name, enum hl7_segment_end *end)
@@ -167,8 +169,8 @@ static void note_block(struct hl7_split *s)
         notes_once(&s->notes, 0, "charset what is not UTF-16 was replaced or left out");
 }
 
-/* The message belongs to the batch that has begun, or to one whose end follows it. */
-static void note_batch(struct hl7_split *s)
+/* Where the message stands: in the batch that has begun, or in one whose end follows it; and in its block. */
+static void note_place(struct hl7_split *s)
 {
     struct hl7_batch *b = &s->batch;
     bool inside = b->file || b->open;
@@ -242,7 +244,7 @@ static void take_message(struct hl7_split *s, struct hl7_message *m)
     s->msa = false;
     s->segments = 0;
     size_t len = take_segments(s) - start;
-    note_batch(s);
+    note_place(s);
     *m = (struct hl7_message){
         .text = s->text->data + start,
         .len = len,
@@ -301,7 +303,10 @@ static void skip_rubbish(struct hl7_split *s)
 
 bool hl7_split_begin(struct hl7_split *s, struct bytes *text, const struct hl7_token *block, enum hl7_segment_end end)
 {
-    *s = (struct hl7_split){.text = text, .end = end, .block = {.bare = true}, .field = '|'};
+    const struct hl7_batch batch = s->batch;
+    *s = (struct hl7_split){.text = text, .end = end, .block = {.bare = true}, .field = '|', .batch = batch};
+    if (batch.file || batch.open)
+        s->field = batch.field;
     if (block)
         s->block = *block;
     if (!bytes_reserve(text, 1))
@@ -313,13 +318,6 @@ bool hl7_split_begin(struct hl7_split *s, struct bytes *text, const struct hl7_t
     s->has_cr = text->len && memchr(text->data, '\r', text->len);
     s->has_lf = text->len && memchr(text->data, '\n', text->len);
     return true;
-}
-
-void hl7_split_within(struct hl7_split *s, const struct hl7_batch *batch)
-{
-    s->batch = *batch;
-    if (batch->file || batch->open)
-        s->field = batch->field;
 }
 
 bool hl7_split_next(struct hl7_split *s, struct hl7_message *message)
@@ -342,6 +340,16 @@ bool hl7_split_next(struct hl7_split *s, struct hl7_message *message)
         return false;
     take_message(s, message);
     return true;
+}
+
+bool hl7_batch_odd(struct hl7_batch *b, char text[HL7_BATCH_TEXT])
+{
+    bool odd = b->odd;
+    b->odd = false;
+    if (odd)
+        snprintf(text, HL7_BATCH_TEXT, "BTS-1 says %llu, and the messages since BHS are %llu",
+                 (unsigned long long)b->said, (unsigned long long)b->counted);
+    return odd;
 }
 
 void hl7_split_free(struct hl7_split *s)

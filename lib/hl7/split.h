@@ -41,11 +41,16 @@ struct hl7_message {
 struct hl7_batch {
     bool file, open;     /* FHS has come, and no FTS; BHS, and no BTS */
     bool any, answers;   /* a message of it has come; it has an MSA segment */
-    bool odd;            /* a BTS-1 is not the number of messages since BHS; whoever has told of it clears this */
+    bool odd;            /* a BTS-1 is not the number of messages since BHS; until hl7_batch_odd has told of it */
     unsigned char field; /* the field separator of the envelope */
     uint64_t came;       /* messages since BHS */
     uint64_t said, counted, offset; /* odd: BTS-1, the messages, and where in the stream BTS is */
 };
+
+enum { HL7_BATCH_TEXT = 96 };
+
+/* Whether a BTS-1 that came is not the number of messages since BHS; then text says so, once. */
+bool hl7_batch_odd(struct hl7_batch *b, char text[HL7_BATCH_TEXT]);
 
 struct hl7_split {
     struct bytes *text;
@@ -65,12 +70,9 @@ struct hl7_split {
 
 /* Begins with the text of a block, which stays the caller's and is changed in place: nothing else may touch it until
  * the last message has been dealt with. block: the token that it came in, which the notes speak of; NULL for a text
- * that came otherwise. UTF-16 is turned into UTF-8. False when memory is exhausted. */
+ * that came otherwise. The batch of the block before goes on, where *s was used for that; else it is
+ * zero-initialised. UTF-16 is turned into UTF-8. False when memory is exhausted. */
 bool hl7_split_begin(struct hl7_split *s, struct bytes *text, const struct hl7_token *block, enum hl7_segment_end end);
-
-/* Has the batch of the block before go on in this one: what the split of that block holds, copied before it began anew.
- * To be called behind hl7_split_begin, whatever that returned; without it a block stands alone. */
-void hl7_split_within(struct hl7_split *s, const struct hl7_batch *batch);
 
 /* The next message. False when there is none. Its text is valid as long as the buffer is, its notes until the next
  * call. Of a block in which there is no message a single one without text comes, with header.why, unless there is an

@@ -171,10 +171,8 @@ static void confirm(struct target_sink *t, unsigned char *p, size_t n, int64_t n
 static const char *reason_of(const unsigned char *p, size_t n, char why[WHY_MAX + 1])
 {
     size_t len = 0, step;
-    uint32_t point;
     for (; len < n; len += step) {
-        step = utf8_decode(p + len, n - len, &point);
-        if (!step || point < 0x20 || (point >= 0x7F && point < 0xA0))
+        if (!utf8_shown(p + len, n - len, &step))
             return NULL;
         if (len + step > WHY_MAX)
             break;

@@ -77,7 +77,7 @@ static size_t records(const struct bytes *line)
 static void decode_again(const struct hl7_message *message)
 {
     struct bytes line = {0}, again = {0}, text = {0};
-    struct hl7_split s;
+    struct hl7_split s = {.messages = 0};
     struct hl7_message second;
     decode(message, false, &line);
     if (encode(&line, &text) != ENCODE_DONE) {
@@ -113,7 +113,7 @@ static bool is_unambiguous(const struct hl7_message *m)
 static void decode_first(const uint8_t *data, size_t n, bool positional)
 {
     struct bytes text = {0};
-    struct hl7_split s;
+    struct hl7_split s = {.messages = 0};
     struct hl7_message message;
     bytes_append(&text, data, n);
     bool more = split(&s, &text, &message);

@@ -30,7 +30,7 @@ static void write_message(struct bytes *log, const struct hl7_message *m)
 static struct bytes split(const void *text, size_t n, const struct hl7_token *block, enum hl7_segment_end end)
 {
     struct bytes log = {0}, buffer = {0};
-    struct hl7_split s;
+    struct hl7_split s = {.messages = 0};
     struct hl7_message m;
     bytes_append(&buffer, text, n);
     if (!hl7_split_begin(&s, &buffer, block, end))
@@ -192,7 +192,7 @@ static void what_the_block_was_like(void)
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct bytes text = {0}, log = split(A, strlen(A), &table[i].block, HL7_END_AUTO);
-        struct hl7_split s;
+        struct hl7_split s = {.messages = 0};
         struct hl7_message m;
         log_is(&log, table[i].want, table[i].name);
         bytes_puts(&text, A);
@@ -210,14 +210,12 @@ static void batch_is(const char *name, const char *blocks, const char *want)
     struct hl7_split s = {.messages = 0};
     struct bytes log = {0};
     for (size_t n; *blocks; blocks += n + (blocks[n] != '\0')) {
-        const struct hl7_batch batch = s.batch;
         struct bytes text = {0};
         struct hl7_message m;
         n = strcspn(blocks, "\x1C");
         bytes_append(&text, blocks, n);
         if (!hl7_split_begin(&s, &text, NULL, HL7_END_AUTO))
             abort();
-        hl7_split_within(&s, &batch);
         for (bool more = true; more;) {
             more = hl7_split_next(&s, &m);
             if (s.batch.odd)
@@ -269,7 +267,7 @@ static void offsets_and_places(void)
     static const char text[] = "\r" A "\r\nPID|1\r\n\r\n" B "\r\n";
     struct hl7_token block = {.kind = HL7_TOKEN_BLOCK, .offset = 10};
     struct bytes buffer = {0};
-    struct hl7_split s;
+    struct hl7_split s = {.messages = 0};
     struct hl7_message first, second;
     bytes_append(&buffer, text, sizeof text - 1);
     ok(hl7_split_begin(&s, &buffer, &block, HL7_END_AUTO) && hl7_split_next(&s, &first), "there is a first message");
@@ -286,7 +284,7 @@ static void offsets_and_places(void)
 static void much(const char *pattern, size_t n, size_t want, const char *name)
 {
     struct bytes text = {0};
-    struct hl7_split s;
+    struct hl7_split s = {.messages = 0};
     struct hl7_message m;
     size_t messages = 0;
     bytes_puts(&text, A "\r");
@@ -324,7 +322,7 @@ static void random_bytes(void)
     size_t wrong = 0, messages = 0;
     for (int round = 0; round < 20000; round++) {
         struct bytes text = {0}, exact = {0};
-        struct hl7_split s;
+        struct hl7_split s = {.messages = 0};
         struct hl7_message m;
         for (int i = 0; i < 12; i++) {
             seed = seed * 6364136223846793005u + 1442695040888963407u;

@@ -85,7 +85,7 @@ static void every_point(void)
 static void in_long_text(void)
 {
     static const char *const pieces[] = {"\xC3\xA9", "\xE4\xBD\xA0", "\xF0\x9F\x98\x80",
-                                         "\x80", "\xED\xA0\x80", "\xC3"};
+                                         "\x80",     "\xED\xA0\x80", "\xC3"};
     int wrong = 0;
     for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++)
         for (size_t at = 0; at < 80; at++) {
@@ -104,11 +104,31 @@ static void in_long_text(void)
     is_int(wrong, 0, "a character or a bad byte is seen wherever it stands among ASCII");
 }
 
+static void shown(void)
+{
+    static const struct {
+        const char *text;
+        size_t step;
+        bool shown;
+    } cases[] = {
+        {" ", 1, true},         {"~", 1, true},         {"\x1F", 1, false},    {"\x7F", 1, false},
+        {"\xC2\x80", 2, false}, {"\xC2\x9F", 2, false}, {"\xC2\xA0", 2, true}, {"\xE2\x82\xAC", 3, true},
+        {"\xE2\x82", 1, false}, {"\x80", 1, false},     {"\xFF", 1, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t step = 0, n = strlen(cases[i].text);
+        unsigned char *exact = exact_copy(cases[i].text, n);
+        ok(utf8_shown(exact, n, &step) == cases[i].shown && step == cases[i].step, "case %zu of what is shown", i + 1);
+        free(exact);
+    }
+}
+
 int main(void)
 {
     ascii_runs();
     against_grammar();
     every_point();
     in_long_text();
+    shown();
     return done();
 }
