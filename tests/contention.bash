@@ -20,8 +20,7 @@ contend() {
     await "$1" '^{"type":"message"'
     # the network behaves from here on, so that the last ones arrive
     kill -USR1 "$network"
-    kill "$OTHER"
-    wait "$OTHER" || [ $? = 1 ] # not all of its messages went
+    stop_other 1 # not all of its messages went
     stop_listener
     [ "$status" = 0 ]
     kill "$network"

@@ -11,5 +11,5 @@ setup() {
 }
 
 @test "300 results and 300 orders at once, over a network that is late and cuts: each exactly once, in order" {
-    contend 300 60 200000
+    contend 300 30 200000
 }

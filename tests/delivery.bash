@@ -74,9 +74,12 @@ start_other() {
     started+=("$OTHER")
 }
 
+# stop_other [STATUS]: it has to end with that, 0 unless given.
 stop_other() {
+    local status=0
     kill "$OTHER"
-    wait "$OTHER"
+    wait "$OTHER" || status=$?
+    [ $status = "${1:-0}" ]
 }
 
 # ---- HL7 on the wire ----

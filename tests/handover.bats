@@ -457,7 +457,7 @@ END
 }
 
 @test "-s: what a consumer that dies was not fed waits for the next one, however short" {
-    local cmd='[ -e "$DIR/fed" ] || { read -r l; : >"$DIR/fed"; until [ -e "$DIR/die" ]; do sleep 0.05; done; exit 1; }
+    local cmd='[ -e "$DIR/fed" ] || { read -r l; : >"$DIR/fed"; read -r l <"$DIR/wait"; exit 1; }
         while read -r l; do echo ok; done'
     local wires=() i refused=0 many
     many=$(printf '%04000d' 0)
@@ -468,7 +468,7 @@ END
         printf '\x0bMSH|^~\\&|wire|LAB|||20260301||ORU^R01|m-%s|P|2.5.1\rOBX|1|ST|X||%s\r\x1c\r' $i "$many" >&"$WIRE"
     done
     await test -e "$DIR/fed"
-    : >"$DIR/die"
+    echo >"$DIR/wait"
     for i in {1..40}; do
         IFS= read -r -d "$FS" -t 20 -u "${wires[$i - 1]}" BLOCK
         [[ $BLOCK =~ MSA\|(A[AE])\|m-$i ]]

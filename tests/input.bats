@@ -314,8 +314,7 @@ END
         feed "$(astm o-$n)"
         reported_as o-$n sent
     done
-    kill "$OTHER"
-    wait "$OTHER" || [ $? = 1 ] # not all that it had were taken
+    stop_other 1 # not all that it had were taken
     [ "$(reports | grep -c '"attempts":1,')" = 5 ]
     control_ids "$DIR/received" | diff <(seq -f o-%g 5) -
     stop_listener
